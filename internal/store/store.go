@@ -28,22 +28,25 @@ type Docs interface {
 	Get(ctx context.Context, bucket, key string) (Doc, error)
 
 	// List walks the documents of a bucket whose key begins with prefix and is greater than after, in key order.
-	// limit <= 0 means no limit. It sees the state at the moment of the call. The yielded values belong to the caller.
+	// limit <= 0 means no limit. It sees the state at the moment when the loop begins; the loop may call the store. The
+	// yielded values belong to the caller. An error is the last thing yielded.
 	List(ctx context.Context, bucket, prefix, after string, limit int) iter.Seq2[Doc, error]
 
 	// Watch calls fn for each change in bucket that becomes durable after the call, in commit order, on a goroutine of
-	// the store; fn must not block and must not call back into the store. stop ends it.
+	// the store, before the batch's Then; fn must not block and must not call back into the store. stop ends it: no call
+	// begins after it, one that is under way ends in its own time.
 	Watch(bucket string, fn func(Change)) (stop func())
 }
 
-// Doc is one document. Rev is at least 1 and grows by one with each change.
+// Doc is one document. Rev is at least 1 and grows by one with each change; a document that was deleted begins again at 1.
 type Doc struct {
 	Key   string
 	Rev   uint64
 	Value []byte
 }
 
-// Change is news of a document; a deleted one has a nil Value and the revision that it had.
+// Change is news of a document; a deleted one has a nil Value and the revision that it had. All who watch share the
+// Value: read it, keep it, do not write to it.
 type Change struct {
 	Doc
 	Deleted bool
@@ -54,7 +57,8 @@ type Change struct {
 type QueueID uint64
 
 // Queues are ordered queues of messages, one per persistent session or shared group. A queue exists from its first
-// append and is gone with DropQueues.
+// append and is gone with DropQueues; an append that comes later (from a publisher who had not heard of it) makes an
+// orphan, whose sequence numbers begin anywhere. QueueIDs finds orphans.
 type Queues interface {
 	// Read appends to dst the entries of q with sequence numbers greater than after (and than what was trimmed), in
 	// order: at most limit of them, and no more once maxBytes of bodies were read (at least one if there is one). Only
@@ -65,8 +69,12 @@ type Queues interface {
 	// later (at most 100 ms or 1,000 trims): after a crash trimmed entries may come back.
 	Trim(q QueueID, seq uint64)
 
-	// QueueStats says what q holds.
+	// QueueStats says what q holds. It costs at most a few reads, however long the queue is.
 	QueueStats(ctx context.Context, q QueueID) (QueueStats, error)
+
+	// QueueIDs lists all queues that hold or held entries and were not dropped, in the order of their numbers; at
+	// start the owner of the sessions drops those that nobody owns.
+	QueueIDs(ctx context.Context) iter.Seq2[QueueID, error]
 }
 
 // Entry is one message in a queue. Sequence numbers begin at 1, have no holes, and are never used twice in one queue,
@@ -88,20 +96,23 @@ type Bus interface {
 	// Announce hands body to every listener of subject on every node, this one included. It does not wait.
 	Announce(subject string, body []byte)
 
-	// Listen calls fn for each announcement of subject, one at a time, on a goroutine of the store.
+	// Listen calls fn for each announcement of subject, one at a time, on a goroutine of the store. Listeners share the
+	// body: read it, keep it, do not write to it.
 	Listen(subject string, fn func(body []byte)) (stop func())
 }
 
 // Batch is what one Commit makes durable together. The zero value is empty. A driver applies Puts and Deletes in the
-// order of Docs, then DropQueues, then Appends.
+// order of Docs (each condition sees the operations before it), then DropQueues, then Appends. Bucket names are not
+// empty and have no NUL; a batch that breaks this completes with fault.Invalid.
 type Batch struct {
 	Docs       []DocOp
 	DropQueues []QueueID
 	Appends    []Append
 
 	// Then, if not nil, is called once when the batch is durable or has failed, before the ticket is done, on the
-	// store's completion goroutine: in commit order, one call at a time over the whole store. It must not block.
-	// By then the Seqs of the appends are filled in.
+	// store's completion goroutine: in commit order, one call at a time over the whole store. It must not block, nor
+	// read from the store, nor reset the batch; it may Commit others. By then the Seqs of the appends are filled in (if
+	// err is nil), and reads see what the batch did.
 	Then func(err error)
 
 	ticket Ticket

@@ -3,28 +3,35 @@ package store
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"sync"
+	"sync/atomic"
 )
 
 // Ticket is the promise of a Commit.
+//
+// It has no lock: whoever sees it done may reset the batch (and the ticket in it) at once, while the goroutine that
+// completed it is still on its way out.
 type Ticket struct {
-	mu   sync.Mutex
-	done chan struct{} // made by the first Done
-	over bool
-	err  error
+	done atomic.Pointer[chan struct{}] // made by the first Done, replaced by closed
+	err  error                         // written before done becomes closed
 }
+
+// closed is what a finished ticket shows; it is never written to.
+var closed = func() *chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return &c
+}()
 
 // Done is closed when the batch is durable or has failed.
 func (t *Ticket) Done() <-chan struct{} {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.done == nil {
-		t.done = make(chan struct{})
-		if t.over {
-			close(t.done)
-		}
+	if c := t.done.Load(); c != nil {
+		return *c
 	}
-	return t.done
+	c := make(chan struct{})
+	if t.done.CompareAndSwap(nil, &c) {
+		return c
+	}
+	return *t.done.Load()
 }
 
 // Wait waits until the ticket is done and returns its error.
@@ -36,17 +43,14 @@ func (t *Ticket) Wait() error {
 // Ticket is the batch's own ticket, so that a commit allocates nothing. Drivers return it from Commit.
 func (b *Batch) Ticket() *Ticket { return &b.ticket }
 
-// Complete is for drivers: it runs Then and finishes the ticket.
+// Complete is for drivers: it runs Then and finishes the ticket. The driver does not touch the batch afterwards.
 func (b *Batch) Complete(err error) {
 	if b.Then != nil {
 		b.Then(err)
 	}
-	t := &b.ticket
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.err, t.over = err, true
-	if t.done != nil {
-		close(t.done)
+	b.ticket.err = err
+	if c := b.ticket.done.Swap(closed); c != nil {
+		close(*c)
 	}
 }
 
