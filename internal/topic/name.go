@@ -25,9 +25,9 @@ func CheckName(name string, l Limits) error {
 	if name == "" {
 		return fault.New(fault.Invalid, "a topic name needs at least one character") // [MQTT-4.7.3-1]
 	}
-	if i := strings.IndexAny(name, "+#"); i >= 0 {
-		return fault.New(fault.Invalid, "topic name %s contains the wildcard %q", quote(name), name[i]). // [MQTT-3.3.2-2]
-															WithRemedy("wildcards are for filters; publish to a name without + and #")
+	if i := strings.IndexAny(name, "+#"); i >= 0 { // [MQTT-3.3.2-2]
+		return fault.New(fault.Invalid, "topic name %s contains the wildcard %c", quote(name), name[i]).
+			WithRemedy("wildcards are for filters; publish to a name without + and #")
 	}
 	if err := checkText("topic name", name); err != nil {
 		return err

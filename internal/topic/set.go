@@ -88,8 +88,8 @@ func (s *set[V]) reindex() {
 // moveTo gives all values to an empty set.
 func (s *set[V]) moveTo(to *set[V]) {
 	*to = *s
-	if len(s.list) == 1 && cap(s.list) == 1 {
-		to.list = to.room[:1]
+	if cap(s.list) == 1 { // no list of one lives elsewhere
+		to.list = to.room[:len(s.list)]
 	}
 	*s = set[V]{}
 }
