@@ -3,6 +3,7 @@ package topic
 import (
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"testing"
 )
 
@@ -83,7 +84,7 @@ func BenchmarkMatch(b *testing.B) {
 // BenchmarkAdd fills a tree of n filters over and over; the time is that of one filter.
 func BenchmarkAdd(b *testing.B) {
 	for _, mix := range mixes {
-		for _, n := range sizes {
+		for _, n := range sizes[1:] {
 			b.Run(fmt.Sprintf("%s/%d", mix.name, n), func(b *testing.B) {
 				_, patterns, subs := grow(n, mix.filter)
 				tree := NewTree[*sub]()
@@ -125,6 +126,22 @@ func BenchmarkRemoveFromOneNode(b *testing.B) {
 		tree.Remove("all/+/x", subs[at])
 		tree.Add("all/+/x", subs[at])
 	}
+}
+
+// BenchmarkAddStorm subscribes from many goroutines below one first level, the worst case: one lock for all.
+func BenchmarkAddStorm(b *testing.B) {
+	const n = 1_000_000
+	_, patterns, subs := grow(n, mixes[0].filter)
+	tree := NewTree[*sub]()
+	var next atomic.Int64
+	b.ReportAllocs()
+	b.SetParallelism(50)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			i := int(next.Add(1)) % n
+			tree.Add(patterns[i], subs[i])
+		}
+	})
 }
 
 func BenchmarkGeneration(b *testing.B) {

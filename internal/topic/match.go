@@ -5,7 +5,7 @@ import "strings"
 // Match reports whether a filter pattern (without $share/group/) matches a topic name.
 //
 // The rules are AWS's (Developer Guide, "MQTT topics"): + matches exactly one level, also an empty one; # stands last and
-// matches one level or more, so a/# does not match a, where the MQTT specification would [MQTT-4.7.1-2]; a pattern that
+// matches one level or more, so a/# does not match a, where the MQTT specification (section 4.7.1.2) would; a pattern that
 // begins with a wildcard matches no name that begins with $ [MQTT-4.7.2-1]. A # that is not last and a wildcard that is
 // only part of a level are no wildcards; ParseFilter refuses them.
 func Match(pattern, name string) bool {

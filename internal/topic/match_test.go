@@ -38,7 +38,7 @@ var matchTable = []struct {
 	{"device/+/details", "device/details", false},
 	{"device/+/details", "device/a/b/details", false},
 
-	// # is one level or more: AWS's deviation from [MQTT-4.7.1-2].
+	// # is one level or more: AWS's deviation from section 4.7.1.2 of MQTT.
 	{"#", "a", true},
 	{"#", "a/b/c", true},
 	{"#", "/", true},

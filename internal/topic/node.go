@@ -1,6 +1,9 @@
 package topic
 
-import "strings"
+import (
+	"maps"
+	"strings"
+)
 
 // The tree below a shard. What makes it small and fast where AWS devices subscribe, which is to several names of their own
 // with long tails ($aws/things/<thing>/shadow/update/delta):
@@ -220,9 +223,7 @@ func (b *branch[V]) shrinkMap() {
 	}
 	if len(b.many) > maxFew/2 {
 		smaller := make(map[string]*node[V], len(b.many))
-		for level, n := range b.many {
-			smaller[level] = n
-		}
+		maps.Copy(smaller, b.many)
 		b.many, b.peak = smaller, len(smaller)
 		return
 	}

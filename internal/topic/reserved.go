@@ -1,6 +1,9 @@
 package topic
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Family says which part of the service a reserved topic belongs to.
 type Family uint8
@@ -112,12 +115,7 @@ func (w words) accept(level string) bool {
 	if len(w) == 0 {
 		return level != ""
 	}
-	for _, one := range w {
-		if one == level {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(w, level)
 }
 
 // meets reports whether a name, or some name that a filter matches, is one of this row's. Both come without $aws/.

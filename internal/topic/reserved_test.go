@@ -111,7 +111,7 @@ func TestClassifyFilter(t *testing.T) {
 		{FamilyShadow, "s", "$aws/things/+/shadow/# $aws/things/T/shadow/get $aws/things/T/shadow/+ $aws/things/T/shadow/name/+/update/+"},
 		{FamilyShadow, "s", "$aws/+/T/shadow/+ $aws/things/T/shadow/update/#"},
 		{FamilyShadow, "sr", "$aws/# $aws/+/# $aws/things/# $aws/things/+/#"}, // reaches several; the first gives its name
-		{FamilyShadow, "sr", "$aws/+/+/shadow/#"}, // a command to a thing named shadow
+		{FamilyShadow, "sr", "$aws/+/+/shadow/#"},                             // a command to a thing named shadow
 		{FamilyJobs, "sr", "$aws/things/T/jobs/# $aws/things/T/jobs/+/+ $aws/things/T/jobs/$next/get/accepted $aws/things/T/jobs/+/get/+"},
 		{FamilyJobs, "s", "$aws/things/T/jobs/notify $aws/things/+/jobs/notify-next $aws/things/T/jobs/+"},
 		{FamilyJobs, "", "$aws/things/T/jobs/get $aws/things/T/jobs/J/update"},
