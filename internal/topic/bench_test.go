@@ -136,6 +136,7 @@ func BenchmarkAddStorm(b *testing.B) {
 	var next atomic.Int64
 	b.ReportAllocs()
 	b.SetParallelism(50)
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			i := int(next.Add(1)) % n
@@ -147,6 +148,7 @@ func BenchmarkAddStorm(b *testing.B) {
 func BenchmarkGeneration(b *testing.B) {
 	tree, _, _ := grow(1000, wildcardFilter)
 	b.ReportAllocs()
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			tree.Generation("bench/3/d000003/t")
