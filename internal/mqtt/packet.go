@@ -9,28 +9,6 @@ const (
 	V5   Version = 5
 )
 
-// Type is the control packet type: the upper half of the first byte (MQTT 5, 2.1.2).
-type Type uint8
-
-// Control packet types.
-const (
-	CONNECT Type = 1 + iota
-	CONNACK
-	PUBLISH
-	PUBACK
-	PUBREC
-	PUBREL
-	PUBCOMP
-	SUBSCRIBE
-	SUBACK
-	UNSUBSCRIBE
-	UNSUBACK
-	PINGREQ
-	PINGRESP
-	DISCONNECT
-	AUTH
-)
-
 // Side says who sends a packet; some packets and properties are legal from one side only.
 type Side uint8
 
@@ -40,17 +18,7 @@ const (
 	FromServer
 )
 
-// Frame is one control packet as it stands in a buffer: the first byte and what follows the Remaining Length. Body
-// aliases the buffer it was read from.
-type Frame struct {
-	Header byte
-	Body   []byte
-}
-
-// Type is the frame's control packet type.
-func (f Frame) Type() Type { return Type(f.Header >> 4) }
-
-// Connect is a CONNECT packet. Its byte slices alias the frame.
+// Connect is a CONNECT packet. Its byte slices alias the frame it was decoded from.
 type Connect struct {
 	Level       byte // as sent: 3, 4 or 5
 	Version     Version
@@ -72,11 +40,12 @@ type Will struct {
 	Retain  bool
 	Topic   []byte
 	Payload []byte
-	Delay   uint32 // Will Delay Interval, seconds; 0 when absent
-	Props   PublishProperties
+	Delay   uint32            // Will Delay Interval, seconds; 0 when absent
+	Props   PublishProperties // without TopicAlias and SubscriptionIDs, which a will cannot have
 }
 
-// ConnectProperties are the properties of CONNECT (MQTT 5, 3.1.2.11). Has tells which were there.
+// ConnectProperties are the properties of CONNECT (MQTT 5, 3.1.2.11). Has tells which were there, and which are to be
+// written; User is written when it is not empty.
 type ConnectProperties struct {
 	Has               PropertySet
 	SessionExpiry     uint32 // seconds
@@ -93,11 +62,12 @@ type ConnectProperties struct {
 // Connack is a CONNACK packet.
 type Connack struct {
 	SessionPresent bool
-	Code           Code // v3: 0 to 5; v5: reason code
+	Code           Code // v3: 0 to 5, and reason codes are translated on writing; v5: reason code
 	Props          ConnackProperties
 }
 
-// ConnackProperties are the properties of CONNACK (MQTT 5, 3.2.2.3). Only those in Has are written.
+// ConnackProperties are the properties of CONNACK (MQTT 5, 3.2.2.3). Only those in Has are written, and User when it is
+// not empty.
 type ConnackProperties struct {
 	Has               PropertySet
 	SessionExpiry     uint32
@@ -130,7 +100,8 @@ type Publish struct {
 	Props    PublishProperties
 }
 
-// PublishProperties are the properties of PUBLISH and of a will (MQTT 5, 3.3.2.3).
+// PublishProperties are the properties of PUBLISH and of a will (MQTT 5, 3.3.2.3). Only those in Has are written, but
+// User and SubscriptionIDs whenever they are not empty.
 type PublishProperties struct {
 	Has             PropertySet
 	PayloadFormat   byte // 0 unspecified bytes, 1 UTF-8
@@ -143,12 +114,12 @@ type PublishProperties struct {
 	SubscriptionIDs []uint32 // server to client only; allocated
 }
 
-// Ack is PUBACK, PUBREC, PUBREL or PUBCOMP.
+// Ack is PUBACK, PUBREC, PUBREL or PUBCOMP; everything but type and packet id exists on v5 only.
 type Ack struct {
 	Type     Type
 	PacketID uint16
 	Code     Code
-	Reason   string // v5 only
+	Reason   string
 	User     UserProperties
 }
 
@@ -169,7 +140,7 @@ type SubscribeFilter struct {
 	RetainHandling    byte
 }
 
-// Suback is a SUBACK packet: one code per filter of the SUBSCRIBE, in its order.
+// Suback is a SUBACK packet: one code per filter of the SUBSCRIBE, in its order. On v3 every refusal is written as 0x80.
 type Suback struct {
 	PacketID uint16
 	Codes    []Code
@@ -202,7 +173,7 @@ type Disconnect struct {
 	User             UserProperties
 }
 
-// Auth is an AUTH packet (v5 only).
+// Auth is an AUTH packet (v5 only). Method is nil only in the short form, an AUTH of nothing but its type.
 type Auth struct {
 	Code   Code
 	Method []byte
