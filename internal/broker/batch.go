@@ -1,0 +1,80 @@
+package broker
+
+import (
+	"github.com/thingwire/thingwire/internal/store"
+)
+
+// Batch is what one read of a connection gave, or a batch of one from elsewhere. Its memory is kept for the next use.
+type Batch struct {
+	Messages []Message
+
+	// StopAtRefusal ends the batch at the first refusal: what came before is kept and acknowledged, what follows is
+	// not touched (MQTT 3.1.1, where a refusal closes the connection).
+	StopAtRefusal bool
+
+	// Results has one entry per message, nil for an accepted one; with StopAtRefusal it ends at the first refusal.
+	// It is final when the batch is done.
+	Results []error
+
+	// Done is called when a batch that Publish did not finish at once is done. It runs on the store's completion
+	// goroutine and must not wait.
+	Done func(*Batch)
+
+	b       *Broker
+	commit  store.Batch
+	runs    []keptRun
+	durable []int // indexes of the messages that wait for the commit
+	bodies  []byte
+	queues  []store.QueueID
+	seqs    []uint64
+}
+
+// keptRun is a run of appends that went to the same sessions.
+type keptRun struct {
+	subs        []*subscription
+	first, last int   // appends [first, last)
+	size        int   // bytes of their payloads
+	message     []int // of each append, its message
+}
+
+// Reset empties the batch for another use. It must be done.
+func (p *Batch) Reset() {
+	clear(p.Messages)
+	clear(p.Results)
+	p.Messages, p.Results = p.Messages[:0], p.Results[:0]
+	p.resetKept()
+}
+
+func (p *Batch) resetKept() {
+	if len(p.runs) == 0 && p.commit.Empty() {
+		return
+	}
+	for i := range p.runs {
+		clear(p.runs[i].subs)
+		p.runs[i].subs, p.runs[i].message = p.runs[i].subs[:0], p.runs[i].message[:0]
+	}
+	p.runs, p.durable = p.runs[:0], p.durable[:0]
+	p.bodies, p.queues, p.seqs = p.bodies[:0], p.queues[:0], p.seqs[:0]
+	p.commit.Reset()
+}
+
+// Add makes room for one more message and returns it. The pointer is valid until the next Add.
+func (p *Batch) Add() *Message {
+	if n := len(p.Messages); n < cap(p.Messages) {
+		p.Messages = p.Messages[:n+1]
+		return &p.Messages[n]
+	}
+	p.Messages = growMessages(p.Messages)
+	return &p.Messages[len(p.Messages)-1]
+}
+
+// growMessages moves the messages field by field: they carry atomics that must not be copied, and are still empty.
+func growMessages(old []Message) []Message {
+	grown := make([]Message, len(old)+1, max(8, 2*len(old)))
+	for i := range old {
+		from, to := &old[i], &grown[i]
+		to.Topic, to.Payload, to.QoS, to.Retain = from.Topic, from.Payload, from.QoS, from.Retain
+		to.Expiry, to.Props, to.hops = from.Expiry, from.Props, from.hops
+	}
+	return grown
+}

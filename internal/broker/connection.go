@@ -1,0 +1,274 @@
+package broker
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/topic"
+)
+
+// Connection is the live half of a session: it is made by Connect, receives from Start on, and ends once, with Close,
+// a takeover, or the broker's own end. What an ended connection completes later changes nothing.
+type Connection struct {
+	b       *Broker
+	session *session
+	caller  *Caller
+	link    Link
+	expiry  time.Duration // how long the session outlives this connection; under the holder's shard
+	will    atomic.Pointer[will]
+	ended   bool // under session.mu
+}
+
+// ConnectRequest is what a door knows of a client that wants to connect.
+type ConnectRequest struct {
+	Caller     *Caller
+	Protocol   byte // 3 (also for 3.1) or 5
+	CleanStart bool
+	// Expiry is how long the session outlives the connection; 0 ends it with it.
+	Expiry time.Duration
+	// Will is published when the connection ends without Disconnect; nil for none. It belongs to the broker.
+	Will      *Message
+	WillDelay time.Duration
+	Link      Link
+}
+
+// Connect opens the session of Caller.ClientID. A connection that the client id has is taken over: it is ended before
+// Connect returns, without waiting for its goroutines. present reports a session that was there. Nothing is delivered
+// before Start.
+func (b *Broker) Connect(r ConnectRequest) (c *Connection, present bool, err error) {
+	if b.closing.Load() {
+		return nil, false, errShuttingDown()
+	}
+	if err := b.mayConnect(&r); err != nil {
+		return nil, false, err
+	}
+	c = &Connection{b: b, caller: r.Caller, link: r.Link, expiry: min(r.Expiry, b.limits.SessionExpiryMax)}
+	if r.Will != nil {
+		c.will.Store(&will{message: r.Will, delay: r.WillDelay})
+	}
+	r.Caller.conn = c
+	old, discarded, present := b.takeOver(c, &r)
+	if old != nil {
+		old.end(Cause{
+			Reason: DuplicateClientID, Code: codeSessionTakenOver,
+			Text: "another connection came with the same client id",
+		}, false)
+	}
+	if err := b.settle(c, discarded, present); err != nil {
+		c.end(Cause{Reason: ServerError, Text: err.Error()}, true)
+		return nil, false, err
+	}
+	return c, present, nil
+}
+
+// mayConnect asks the policies for the connection and for its will.
+func (b *Broker) mayConnect(r *ConnectRequest) error {
+	c := r.Caller
+	keys := map[string][]string{"iot:ConnectAttributes": connectAttributes(r)}
+	if r.Will != nil {
+		keys["iot:LastWillTopic"] = []string{b.arn + "topic/" + r.Will.Topic}
+	}
+	if d := b.decide(c, "iot:Connect", "client", c.ClientID, keys); !d.Allowed {
+		return denied("connect as", c.ClientID, b.explain(c, "iot:Connect", "client", c.ClientID, keys))
+	}
+	if r.Will == nil {
+		return nil
+	}
+	name := r.Will.Topic
+	if err := topic.CheckName(name, b.limits.Topic); err != nil {
+		return err
+	}
+	if err := publishReserved(name); err != nil {
+		return err
+	}
+	if len(r.Will.Payload) > b.limits.Payload {
+		return fault.New(fault.TooLarge, "will payload of %d bytes is over the limit of %d", len(r.Will.Payload), b.limits.Payload)
+	}
+	if !b.decide(c, "iot:Publish", "topic", name, nil).Allowed {
+		return denied("publish the will to", name, b.explain(c, "iot:Publish", "topic", name, nil))
+	}
+	if r.Will.Retain && !b.decide(c, "iot:RetainPublish", "topic", name, nil).Allowed {
+		return denied("retain the will on", name, b.explain(c, "iot:RetainPublish", "topic", name, nil))
+	}
+	return nil
+}
+
+func connectAttributes(r *ConnectRequest) []string {
+	a := []string{}
+	if r.Expiry > 0 {
+		a = append(a, "PersistentConnect")
+	}
+	if r.Will != nil {
+		a = append(a, "LastWill")
+	}
+	return a
+}
+
+// takeOver makes c the live connection of its client id, in one step, and finds or makes its session.
+func (b *Broker) takeOver(c *Connection, r *ConnectRequest) (old *Connection, discarded *session, present bool) {
+	sh := b.shard(c.caller.ClientID)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	h := sh.get(c.caller.ClientID)
+	old, h.live = h.live, c
+	s := h.stored[slot(r.Protocol)]
+	if s != nil && (r.CleanStart || s.owner != nil && s.owner.expiry == 0) {
+		discarded, s = s, nil
+		h.stored[slot(r.Protocol)] = nil
+		if discarded.gone != nil {
+			b.alarms.cancel(discarded.gone)
+		}
+	}
+	present = s != nil
+	if s == nil {
+		s = &session{clientID: c.caller.ClientID, protocol: r.Protocol, persistent: c.expiry > 0}
+		if s.persistent {
+			s.queue = store.NewQueueID()
+			h.stored[slot(r.Protocol)] = s
+		}
+	}
+	if s.gone != nil {
+		b.alarms.cancel(s.gone)
+		s.gone = nil
+	}
+	s.owner, s.expiry = c, c.expiry
+	c.session = s
+	return old, discarded, present
+}
+
+// settle makes durable what CONNACK promises: the session that is there, and the one that is gone.
+func (b *Broker) settle(c *Connection, discarded *session, present bool) error {
+	var sb store.Batch
+	if discarded != nil {
+		b.unroute(discarded)
+		if err := b.forget(discarded, &sb); err != nil {
+			return err
+		}
+	}
+	if c.session.persistent {
+		sb.Docs = append(sb.Docs, c.session.record(0))
+	}
+	return b.commit(&sb)
+}
+
+// Start lets the connection receive: call it when CONNACK is on its way. Stored messages follow.
+func (c *Connection) Start() {
+	s := c.session
+	s.mu.Lock()
+	if c.ended {
+		s.mu.Unlock()
+		return
+	}
+	s.live.Store(c)
+	s.q.next = s.q.trimmed + 1
+	s.q.draining = false
+	s.mu.Unlock()
+	c.Refresh() // what this caller may receive is decided anew
+	c.Ready()
+}
+
+// Refresh makes deliveries follow a change of the caller's policies.
+func (c *Connection) Refresh() {
+	c.session.mu.Lock()
+	patterns := make([]string, 0, len(c.session.subs))
+	for _, sub := range c.session.subs {
+		patterns = append(patterns, sub.filter.Pattern)
+	}
+	c.session.mu.Unlock()
+	for _, p := range patterns {
+		c.b.routes.Touch(p)
+	}
+}
+
+// Disconnect is the client's own goodbye: no will. expiry, if not nil, replaces the session's expiry (MQTT 5, 3.14.2.2.2).
+func (c *Connection) Disconnect(expiry *time.Duration) {
+	c.will.Store(nil)
+	c.SetExpiry(expiry)
+}
+
+// Close ends the connection. The will is published unless Disconnect came before. It is safe to call it again.
+func (c *Connection) Close(cause Cause) { c.end(cause, true) }
+
+// end ends the connection once: it stops deliveries, lets go of the client id, publishes the will, and forgets or
+// keeps the session. own tells that the door itself ends it and needs no kick.
+func (c *Connection) end(cause Cause, own bool) {
+	s := c.session
+	s.mu.Lock()
+	if c.ended {
+		s.mu.Unlock()
+		return
+	}
+	c.ended = true
+	s.live.CompareAndSwap(c, nil)
+	s.mu.Unlock()
+	if !own {
+		c.link.Kick(cause)
+	}
+	switch c.letGo() {
+	case sessionOver:
+		c.b.unroute(s)
+		if s.persistent {
+			c.b.forgetLater(s)
+		}
+	case sessionStays:
+		c.b.leave(s)
+	case sessionElsewhere:
+	}
+	c.b.publishWill(c)
+}
+
+// fate is what becomes of a session when a connection of it ends.
+type fate uint8
+
+const (
+	sessionOver      fate = iota // it ends with the connection
+	sessionStays                 // it waits for the client
+	sessionElsewhere             // a newer connection has it, or has discarded it
+)
+
+// letGo releases the client id and decides what becomes of the session.
+func (c *Connection) letGo() fate {
+	b, s := c.b, c.session
+	sh := b.shard(s.clientID)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	h := sh.get(s.clientID)
+	if h.live == c {
+		h.live = nil
+	}
+	defer sh.drop(s.clientID, h)
+	if !s.persistent {
+		return sessionOver
+	}
+	if h.stored[slot(s.protocol)] != s || s.owner != c {
+		return sessionElsewhere
+	}
+	if c.expiry == 0 {
+		h.stored[slot(s.protocol)] = nil
+		return sessionOver
+	}
+	s.gone = b.alarms.after(c.expiry, func() { b.expire(s) })
+	return sessionStays
+}
+
+// Persistent reports whether the session outlives the connection.
+func (c *Connection) Persistent() bool {
+	sh := c.b.shard(c.session.clientID)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return c.expiry > 0
+}
+
+// SetExpiry replaces the session's expiry; nil leaves it.
+func (c *Connection) SetExpiry(expiry *time.Duration) {
+	if expiry == nil {
+		return
+	}
+	sh := c.b.shard(c.session.clientID)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	c.expiry = min(*expiry, c.b.limits.SessionExpiryMax)
+	c.session.expiry = c.expiry
+}

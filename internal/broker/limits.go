@@ -1,0 +1,73 @@
+package broker
+
+import (
+	"time"
+
+	"github.com/thingwire/thingwire/internal/topic"
+)
+
+// Limits are the quantities of a limits profile. Semantics never depend on them but in timing and size (AWS IoT Core
+// message broker quotas).
+type Limits struct {
+	Topic   topic.Limits
+	Payload int // bytes of one payload; will payloads too
+
+	ClientID          int // bytes
+	ContentType       int // bytes
+	CorrelationData   int // bytes
+	UserProperties    int // bytes of keys and values in one packet
+	PacketSize        int // bytes of one whole packet, inbound
+	ReceiveMaximum    int // unacknowledged inbound QoS 1 messages
+	TopicAliases      int // inbound aliases per connection
+	MinMaximumPacket  int // smallest Maximum Packet Size a client may ask for
+	FiltersPerRequest int // filters in one SUBSCRIBE or UNSUBSCRIBE
+	Subscriptions     int // per connection
+
+	KeepAliveMin, KeepAliveMax time.Duration
+	MessageExpiryMax           time.Duration
+	SessionExpiryMax           time.Duration
+
+	// SendMessages and SendBytes bound what is sent and not yet acknowledged per connection; a v5 client's Receive
+	// Maximum bounds it further.
+	SendMessages, SendBytes int
+
+	// QueueMessages and QueueBytes bound what is kept for one session; the newest message is lost over it.
+	QueueMessages int
+	QueueBytes    int64
+}
+
+// OpenLimits is the profile `open`: AWS's numbers where clients can see them, this machine's where they only slow
+// things down.
+func OpenLimits() Limits {
+	return Limits{
+		Topic:             topic.Limits{Bytes: 256, Slashes: 7},
+		Payload:           128 << 10,
+		ClientID:          128,
+		ContentType:       256,
+		CorrelationData:   8 << 10,
+		UserProperties:    8 << 10,
+		PacketSize:        149504,
+		ReceiveMaximum:    100,
+		TopicAliases:      8,
+		MinMaximumPacket:  512,
+		FiltersPerRequest: 1000,
+		Subscriptions:     100_000,
+		KeepAliveMin:      30 * time.Second,
+		KeepAliveMax:      1200 * time.Second,
+		MessageExpiryMax:  604_800 * time.Second,
+		SessionExpiryMax:  604_800 * time.Second,
+		SendMessages:      8192,
+		SendBytes:         1 << 20,
+		QueueMessages:     1_000_000,
+		QueueBytes:        1 << 30,
+	}
+}
+
+// KeepAlive is the interval that the server uses for what a client asked, in seconds (0 means the maximum).
+func (l *Limits) KeepAlive(asked uint16) time.Duration {
+	d := time.Duration(asked) * time.Second
+	if d == 0 {
+		return l.KeepAliveMax
+	}
+	return min(max(d, l.KeepAliveMin), l.KeepAliveMax)
+}

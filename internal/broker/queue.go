@@ -1,0 +1,240 @@
+package broker
+
+import (
+	"context"
+	"time"
+
+	"github.com/thingwire/thingwire/internal/store"
+)
+
+// A drain reads this much of a queue at a time.
+const (
+	drainEntries = 256
+	drainBytes   = 256 << 10
+)
+
+// reserve takes room for messages that are about to be queued. It reports false, and counts them as lost, when the
+// session is at its limit: the newest is lost, never what was promised before.
+func (s *session) reserve(b *Broker, count, size int) bool {
+	n := s.messages.Add(int64(count))
+	m := s.bytes.Add(int64(size))
+	if n <= int64(b.limits.QueueMessages) && m <= b.limits.QueueBytes {
+		return true
+	}
+	s.release(count, size)
+	if b.counts.DroppedQueueFull.Add(int64(count)) == int64(count) {
+		b.log.Warn("queue full: newest messages are lost", "client_id", s.clientID, "messages", n, "bytes", m)
+	}
+	return false
+}
+
+func (s *session) release(count, size int) {
+	s.messages.Add(-int64(count))
+	s.bytes.Add(-int64(size))
+}
+
+// offer hands out what has just become durable, from memory, to a connection that has all that came before. Everybody
+// else reads it from the store later. It runs on the store's completion goroutine, so sequence numbers come in order.
+func (s *session) offer(b *Broker, h *handOut, ds []Delivery, shared bool) {
+	if len(ds) == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.live.Load()
+	s.q.last = max(s.q.last, ds[len(ds)-1].Seq)
+	if c == nil || s.q.draining || s.q.next != ds[0].Seq {
+		return
+	}
+	n := h.give(c.link, ds, shared)
+	s.q.next += uint64(n)
+	b.counts.Delivered.Add(int64(n))
+}
+
+// Ready tells the broker that the connection's link has room again. A drain begins if there is something to read.
+func (c *Connection) Ready() {
+	s := c.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live.Load() != c || s.q.draining || !s.persistent || s.q.next > s.q.last {
+		return
+	}
+	s.q.draining = true
+	c.b.work.Go(func() { c.b.drain(c) })
+}
+
+// drain hands out from the store until the connection has caught up, its link is full, or it is over.
+func (b *Broker) drain(c *Connection) {
+	s := c.session
+	var entries []store.Entry
+	var ms []Message
+	for {
+		after, ok := c.drainFrom()
+		if !ok {
+			return
+		}
+		var err error
+		entries, err = b.store.Read(context.Background(), s.queue, after, drainEntries, drainBytes, entries[:0])
+		if err != nil {
+			c.stopDrain()
+			b.log.Error("session queue cannot be read", "client_id", s.clientID, "err", err)
+			c.link.Kick(Cause{Reason: ServerError, Text: "the session's queue cannot be read: " + err.Error()})
+			return
+		}
+		if cap(ms) < len(entries) {
+			ms = make([]Message, len(entries), drainEntries)
+		}
+		ms = ms[:len(entries)]
+		if !b.handOutStored(c, entries, ms) {
+			return
+		}
+		clear(ms)
+	}
+}
+
+// drainFrom says after which sequence number to read on; false when the drain is over.
+func (c *Connection) drainFrom() (after uint64, ok bool) {
+	s := c.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live.Load() != c {
+		return 0, false // the next connection starts its own
+	}
+	if s.q.next > s.q.last {
+		s.q.draining = false
+		return 0, false
+	}
+	return s.q.next - 1, true
+}
+
+func (c *Connection) stopDrain() {
+	s := c.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live.Load() == c {
+		s.q.draining = false
+	}
+}
+
+// handOutStored delivers entries; it reports false when the link took no more or the connection is over.
+func (b *Broker) handOutStored(c *Connection, entries []store.Entry, ms []Message) (more bool) {
+	now := millis(time.Now())
+	ds := make([]Delivery, 0, len(entries))
+	var skipped []uint64
+	for i := range entries {
+		m, seq := &ms[i], entries[i].Seq
+		retain, err := decodeBody(entries[i].Body, m)
+		switch {
+		case err != nil:
+			b.log.Error("message in the store is damaged and skipped", "client_id", c.session.clientID, "sequence", seq)
+		case m.Expires != 0 && m.Expires <= now:
+			b.counts.DroppedExpired.Add(1)
+		case c.isDone(seq):
+		case !b.decide(c.caller, "iot:Receive", "topic", m.Topic, nil).Allowed:
+		default:
+			ds = append(ds, Delivery{Message: m, QoS: min(m.QoS, 1), Retain: retain, Seq: seq})
+			continue
+		}
+		skipped = append(skipped, seq)
+	}
+	last := uint64(0)
+	if len(entries) > 0 {
+		last = entries[len(entries)-1].Seq
+	}
+	more = c.deliverStored(ds, last)
+	c.Ack(skipped)
+	return more
+}
+
+// deliverStored gives the link what it takes, and moves on.
+func (c *Connection) deliverStored(ds []Delivery, last uint64) (more bool) {
+	s := c.session
+	s.mu.Lock()
+	if s.live.Load() != c {
+		s.mu.Unlock()
+		return false
+	}
+	took, flush := 0, false
+	if len(ds) > 0 {
+		took, flush = c.link.Deliver(ds, false)
+	}
+	switch {
+	case took < len(ds):
+		s.q.next = ds[took].Seq
+		s.q.draining = false
+	case last == 0: // the entries were trimmed or dropped meanwhile
+		s.q.next = s.q.last + 1
+	default:
+		s.q.next = last + 1
+	}
+	s.mu.Unlock()
+	c.b.counts.Delivered.Add(int64(took))
+	if flush {
+		c.link.Flush()
+	}
+	return took == len(ds)
+}
+
+func (c *Connection) isDone(seq uint64) bool {
+	s := c.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, done := s.q.done[seq]
+	return done || seq <= s.q.trimmed
+}
+
+// Ack says that the client has acknowledged messages of its queue. The queue is trimmed up to the first one that is
+// still missing.
+func (c *Connection) Ack(seqs []uint64) {
+	if len(seqs) == 0 {
+		return
+	}
+	s := c.session
+	s.mu.Lock()
+	if s.live.Load() != c {
+		s.mu.Unlock()
+		return
+	}
+	before := s.q.trimmed
+	for _, seq := range seqs {
+		s.q.ack(seq)
+	}
+	trimmed := s.q.trimmed
+	s.mu.Unlock()
+	if trimmed == before {
+		return
+	}
+	s.forgetRoom(int64(trimmed - before))
+	c.b.store.Trim(s.queue, trimmed)
+}
+
+// forgetRoom gives back the room of acknowledged messages. Their sizes are not kept: each counts as an average one.
+func (s *session) forgetRoom(count int64) {
+	n := s.messages.Add(-count)
+	if n <= 0 {
+		s.bytes.Store(0)
+		return
+	}
+	s.bytes.Add(-s.bytes.Load() * count / (n + count))
+}
+
+func (q *queueState) ack(seq uint64) {
+	if seq <= q.trimmed {
+		return
+	}
+	if seq != q.trimmed+1 {
+		if q.done == nil {
+			q.done = map[uint64]struct{}{}
+		}
+		q.done[seq] = struct{}{}
+		return
+	}
+	q.trimmed = seq
+	for len(q.done) > 0 {
+		if _, ok := q.done[q.trimmed+1]; !ok {
+			return
+		}
+		q.trimmed++
+		delete(q.done, q.trimmed)
+	}
+}

@@ -1,0 +1,129 @@
+package broker
+
+import (
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/topic"
+)
+
+// session is what outlives a connection: subscriptions and, if it is persistent, a queue. A session is one of (client
+// id, protocol 3 or 5): the two never mix.
+type session struct {
+	clientID string
+	protocol byte
+
+	// live is the connection that may receive, nil while there is none. It changes under mu; hand-out reads it
+	// without a lock.
+	live atomic.Pointer[Connection]
+
+	// persistent sessions have a queue in the store; it never changes.
+	persistent bool
+	queue      store.QueueID
+
+	// owner is the newest connection, expiry how long the session outlives it, and gone the alarm that ends it:
+	// all three belong to the holder's shard.
+	owner  *Connection
+	expiry time.Duration
+	gone   *alarm
+
+	mu   sync.Mutex
+	subs map[string]*subscription // by filter as given
+	q    queueState
+
+	// What the queue holds, also counting what is about to be committed.
+	messages, bytes atomic.Int64
+}
+
+// queueState is where a persistent session stands in its queue; under session.mu.
+type queueState struct {
+	next     uint64 // the sequence number to hand out next
+	last     uint64 // the newest durable one
+	trimmed  uint64 // all up to here is acknowledged
+	done     map[uint64]struct{}
+	draining bool // a drain reads the store; nothing is handed out from memory
+}
+
+// subscription is one filter of one session. It never changes: a new SUBSCRIBE replaces it.
+type subscription struct {
+	session           *session
+	filter            topic.Filter
+	qos               byte
+	noLocal           bool
+	retainAsPublished bool
+}
+
+// stored reports whether QoS 1 messages for the subscription are kept in the session's queue.
+func (s *subscription) stored() bool { return s.qos > 0 && s.session.persistent }
+
+// holder is one client id: its live connection and its stored sessions by protocol. Under its shard's lock.
+type holder struct {
+	live   *Connection
+	stored [2]*session
+}
+
+const holderShards = 64
+
+type holderShard struct {
+	mu sync.Mutex
+	m  map[string]*holder
+}
+
+func (b *Broker) shard(clientID string) *holderShard {
+	return &b.shards[maphash.String(b.seed, clientID)%holderShards]
+}
+
+// slot is the index of a protocol in holder.stored.
+func slot(protocol byte) int {
+	if protocol == 5 {
+		return 1
+	}
+	return 0
+}
+
+func (sh *holderShard) get(clientID string) *holder {
+	h := sh.m[clientID]
+	if h == nil {
+		h = &holder{}
+		sh.m[clientID] = h
+	}
+	return h
+}
+
+func (sh *holderShard) drop(clientID string, h *holder) {
+	if h.live == nil && h.stored[0] == nil && h.stored[1] == nil {
+		delete(sh.m, clientID)
+	}
+}
+
+// kickAll ends every connection.
+func (b *Broker) kickAll(cause Cause) {
+	for i := range b.shards {
+		sh := &b.shards[i]
+		sh.mu.Lock()
+		live := make([]*Connection, 0, len(sh.m))
+		for _, h := range sh.m {
+			if h.live != nil {
+				live = append(live, h.live)
+			}
+		}
+		sh.mu.Unlock()
+		for _, c := range live {
+			c.link.Kick(cause)
+		}
+	}
+}
+
+// unroute takes all the session's filters out of the tree.
+func (b *Broker) unroute(s *session) {
+	s.mu.Lock()
+	subs := s.subs
+	s.subs = nil
+	s.mu.Unlock()
+	for _, sub := range subs {
+		b.routes.Remove(sub.filter.Pattern, sub)
+	}
+}

@@ -1,0 +1,163 @@
+package broker
+
+import (
+	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/topic"
+)
+
+// SubscribeRequest is one filter of a SUBSCRIBE.
+type SubscribeRequest struct {
+	Filter            string
+	QoS               byte // 0 or 1 as asked; more is granted as 1
+	NoLocal           bool
+	RetainAsPublished bool
+	RetainHandling    byte // MQTT 5, 3.8.3.1: 0 send retained, 1 only for a new subscription, 2 never
+}
+
+// SubscribeResult is what became of one filter.
+type SubscribeResult struct {
+	QoS byte  // granted
+	Err error // why it was refused, nil if it was granted
+
+	retained bool // send the retained message
+	sub      *subscription
+}
+
+// Subscribe makes subscriptions. When it returns, a message that is published from now on reaches the client, and a
+// persistent session has kept its filters. all says that one refusal refuses everything (MQTT 3.1.1, where it closes
+// the connection). SendRetained follows when SUBACK is on its way.
+func (c *Connection) Subscribe(reqs []SubscribeRequest, all bool) []SubscribeResult {
+	results := make([]SubscribeResult, len(reqs))
+	refused := false
+	for i := range reqs {
+		results[i] = c.checkSubscribe(&reqs[i])
+		refused = refused || results[i].Err != nil
+	}
+	if refused && all {
+		return results
+	}
+	if err := c.keepSubscriptions(results); err != nil {
+		for i := range results {
+			if results[i].Err == nil {
+				results[i] = SubscribeResult{Err: err}
+			}
+		}
+		return results
+	}
+	for i := range results {
+		c.install(&results[i], &reqs[i])
+	}
+	return results
+}
+
+// checkSubscribe decides one filter.
+func (c *Connection) checkSubscribe(r *SubscribeRequest) SubscribeResult {
+	f, err := topic.ParseFilter(r.Filter, c.b.limits.Topic)
+	if err != nil {
+		return SubscribeResult{Err: err}
+	}
+	if f.Shared() {
+		return SubscribeResult{Err: fault.New(fault.Unsupported, "shared subscription %q: Thingwire does not have them yet", r.Filter).
+			WithRemedy("see docs/compatibility.md")}
+	}
+	if err := subscribeReserved(f.Pattern); err != nil {
+		return SubscribeResult{Err: err}
+	}
+	if !c.b.decide(c.caller, "iot:Subscribe", "topicfilter", r.Filter, nil).Allowed {
+		return SubscribeResult{Err: denied("subscribe to", r.Filter, c.b.explain(c.caller, "iot:Subscribe", "topicfilter", r.Filter, nil))}
+	}
+	if err := c.roomFor(r.Filter); err != nil {
+		return SubscribeResult{Err: err}
+	}
+	return SubscribeResult{QoS: min(r.QoS, 1), sub: &subscription{
+		session: c.session, filter: f, qos: min(r.QoS, 1), noLocal: r.NoLocal, retainAsPublished: r.RetainAsPublished,
+	}}
+}
+
+func (c *Connection) roomFor(filter string) error {
+	s := c.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.subs[filter]; ok || len(s.subs) < c.b.limits.Subscriptions {
+		return nil
+	}
+	return fault.New(fault.Throttled, "the connection has %d subscriptions already", len(s.subs)).
+		WithRemedy("unsubscribe, or use wildcards")
+}
+
+func subscribeReserved(pattern string) error {
+	switch cl := topic.ClassifyFilter(pattern); {
+	case cl.Family == topic.FamilyNone:
+		return nil
+	case cl.Family == topic.FamilyUnknown:
+		return fault.New(fault.Invalid, "filter %q is reserved: no service of AWS IoT Core publishes there", pattern)
+	case !cl.Subscribe:
+		return fault.New(fault.Invalid, "filter %q is reserved: it cannot be subscribed to", pattern)
+	}
+	return nil
+}
+
+func (c *Connection) keepSubscriptions(results []SubscribeResult) error {
+	if !c.session.persistent {
+		return nil
+	}
+	var sb store.Batch
+	for i := range results {
+		if results[i].Err == nil {
+			sb.Docs = append(sb.Docs, results[i].sub.record())
+		}
+	}
+	return c.b.commit(&sb)
+}
+
+// install puts a granted filter into the tree in place of the session's older one, and says whether its retained
+// message is due.
+func (c *Connection) install(res *SubscribeResult, r *SubscribeRequest) {
+	if res.Err != nil {
+		return
+	}
+	isNew := c.b.install(res.sub)
+	res.retained = r.RetainHandling == 0 || r.RetainHandling == 1 && isNew
+}
+
+func (b *Broker) install(sub *subscription) (isNew bool) {
+	s := sub.session
+	s.mu.Lock()
+	if s.subs == nil {
+		s.subs = map[string]*subscription{}
+	}
+	old := s.subs[sub.filter.Full]
+	s.subs[sub.filter.Full] = sub
+	s.mu.Unlock()
+	b.routes.Add(sub.filter.Pattern, sub)
+	if old != nil {
+		b.routes.Remove(old.filter.Pattern, old)
+	}
+	return old == nil
+}
+
+// Unsubscribe removes filters; one that was not there is no error. When it returns nil a persistent session has
+// forgotten them for good.
+func (c *Connection) Unsubscribe(filters []string) error {
+	s := c.session
+	if s.persistent {
+		var sb store.Batch
+		for _, f := range filters {
+			sb.Docs = append(sb.Docs, store.DocOp{Bucket: bucketSubscriptions, Key: s.subKey(f), Delete: true})
+		}
+		if err := c.b.commit(&sb); err != nil {
+			return err
+		}
+	}
+	for _, f := range filters {
+		s.mu.Lock()
+		sub := s.subs[f]
+		delete(s.subs, f)
+		s.mu.Unlock()
+		if sub != nil {
+			c.b.routes.Remove(sub.filter.Pattern, sub)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,295 @@
+package gateway
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/mqtt"
+	"github.com/thingwire/thingwire/internal/registry"
+)
+
+// conn is one MQTT connection. Its goroutine reads and parses; see the package comment for who writes.
+type conn struct {
+	gateway *Gateway
+	raw     net.Conn // the socket
+	net     net.Conn // raw, or TLS over it
+	cork    *corkConn
+	remote  netip.Addr
+	domain  string // SNI
+
+	identity    *registry.Identity // nil for anonymous
+	fingerprint [32]byte
+
+	version   mqtt.Version
+	explain   bool // the client takes reason strings
+	keepAlive time.Duration
+	clientID  string
+	caller    *broker.Caller
+	session   *broker.Connection
+	aliases   []string // inbound topic aliases, 1-based
+	packet    mqtt.Publish
+	acks      []uint16
+	seqs      []uint64
+	rb        readBuffer
+	in        inbox
+	out       outbox
+	iov       net.Buffers // the writer's
+	sending   net.Buffers // the writer's, consumed by a write
+
+	heard      atomic.Int64 // when the last packet came, in nanoseconds
+	publishing atomic.Bool  // a batch is being committed
+	paused     atomic.Bool  // the reader waits for a slow receiver
+	cause      atomic.Pointer[broker.Cause]
+	closed     chan struct{} // closed when the connection is over
+}
+
+func newConn(g *Gateway, raw, nc net.Conn) *conn {
+	c := &conn{gateway: g, raw: raw, net: nc, closed: make(chan struct{})}
+	c.in.c = c
+	c.out.c = c
+	c.out.run = c.out.write
+	c.remote = addrOf(raw)
+	if tc, ok := nc.(*tls.Conn); ok {
+		c.domain = tc.ConnectionState().ServerName
+	}
+	return c
+}
+
+func addrOf(c net.Conn) netip.Addr {
+	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		return a.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
+// serve runs the connection to its end. first is what was read before it was known to be MQTT.
+func (c *conn) serve(first []byte) {
+	c.rb.lend(len(first))
+	c.rb.w = copy(c.rb.buf, first)
+	defer c.end()
+	if !c.open() {
+		return
+	}
+	c.session.Start()
+	c.read()
+}
+
+// setCause notes why the connection ends; the first cause stays.
+func (c *conn) setCause(cause broker.Cause) { c.cause.CompareAndSwap(nil, &cause) }
+
+// fail ends the connection for a cause: a v5 client is told.
+func (c *conn) fail(cause broker.Cause) { c.out.Kick(cause) }
+
+// hurry bounds what is still written once the end has begun.
+func (c *conn) hurry() {
+	_ = c.raw.SetWriteDeadline(time.Now().Add(time.Second)) //nolint:errcheck // a closed socket needs no hurry
+}
+
+// shut closes the socket; the reader notices.
+func (c *conn) shut() { _ = c.raw.Close() } //nolint:errcheck // nothing is left to lose
+
+// end is the last thing that happens to a connection.
+func (c *conn) end() {
+	c.setCause(broker.Cause{Reason: broker.ConnectionLost, Text: "the connection was lost"})
+	c.out.finish()
+	c.shut()
+	close(c.closed)
+	cause := *c.cause.Load()
+	if c.session != nil {
+		c.in.mu.Lock() // a batch may be committing: what it acknowledges goes nowhere
+		c.in.wait()
+		c.in.unlock()
+		c.session.Close(cause)
+	}
+	c.gateway.forget(c)
+	c.rb.free()
+	c.gateway.noteClosed(c, cause)
+}
+
+// read is the loop: parse what there is, publish, make room, read.
+func (c *conn) read() {
+	for {
+		c.in.mu.Lock()
+		need, ok := c.parse()
+		if ok {
+			c.in.submit()
+			c.makeRoom(need)
+		}
+		c.in.unlock()
+		if !ok {
+			return
+		}
+		c.pause()
+		if err := c.rb.fill(c.net); err != nil {
+			c.lost(err)
+			return
+		}
+		c.heard.Store(c.gateway.now())
+	}
+}
+
+// lost notes how the socket ended.
+func (c *conn) lost(err error) {
+	text := "the connection was lost: " + err.Error()
+	switch {
+	case errors.Is(err, io.EOF):
+		text = "the client closed the connection without DISCONNECT"
+	case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
+		text = "the connection was closed by the server"
+	}
+	c.setCause(broker.Cause{Reason: broker.ConnectionLost, Text: text})
+}
+
+// makeRoom prepares the read buffer for the next read. Messages that wait to be published or committed keep the memory
+// they alias.
+func (c *conn) makeRoom(need int) {
+	h := c.in.holder(c.rb.id)
+	switch {
+	case h == nil:
+		c.rb.room(need)
+	case !c.rb.roomy(need):
+		h.lent = append(h.lent, c.rb.lend(need))
+	}
+}
+
+// parse takes every whole packet of the buffer. need is the size of the packet that is not whole yet, 0 if it is not
+// known. ok is false when the connection is to end. Under in.mu.
+func (c *conn) parse() (need int, ok bool) {
+	c.acks = c.acks[:0]
+	for {
+		f, n, err := mqtt.Next(c.rb.bytes(), c.gateway.limits.PacketSize)
+		if err == nil && n == 0 {
+			c.takeAcks()
+			return mqtt.Need(c.rb.bytes()), true
+		}
+		if err == nil {
+			c.rb.advance(n)
+			err = c.dispatch(f)
+		}
+		if err != nil {
+			c.takeAcks()
+			c.in.submit() // what came before is published and acknowledged
+			c.refuse(err)
+			return 0, false
+		}
+	}
+}
+
+// goodbye is the error of a connection that ends as it should.
+var errGoodbye = errors.New("client sent DISCONNECT")
+
+func (c *conn) refuse(err error) {
+	if errors.Is(err, errGoodbye) {
+		return
+	}
+	if cause, ok := errors.AsType[broker.Cause](err); ok {
+		c.fail(cause)
+		return
+	}
+	c.fail(closeCause(err, opPublish))
+}
+
+// dispatch acts on one packet. Under in.mu.
+func (c *conn) dispatch(f mqtt.Frame) error {
+	switch f.Type() {
+	case mqtt.PUBLISH:
+		return c.onPublish(f)
+	case mqtt.PUBACK:
+		return c.onPuback(f)
+	case mqtt.PINGREQ:
+		return c.onPing(f)
+	case mqtt.SUBSCRIBE:
+		return c.behindBatch(f, c.onSubscribe)
+	case mqtt.UNSUBSCRIBE:
+		return c.behindBatch(f, c.onUnsubscribe)
+	case mqtt.DISCONNECT:
+		return c.behindBatch(f, c.onDisconnect)
+	case mqtt.PUBREC, mqtt.PUBREL, mqtt.PUBCOMP:
+		return clientError(mqtt.CodeProtocolError, "QoS 2 is not supported")
+	case mqtt.CONNECT:
+		return clientError(mqtt.CodeProtocolError, "a second CONNECT on one connection [MQTT-3.1.0-2]")
+	case mqtt.CONNACK, mqtt.SUBACK, mqtt.UNSUBACK, mqtt.PINGRESP, mqtt.AUTH:
+	}
+	return clientError(mqtt.CodeProtocolError, "a client must not send "+f.Type().String())
+}
+
+// behindBatch runs fn when all that was published before is acknowledged. fn may wait for the store.
+func (c *conn) behindBatch(f mqtt.Frame, fn func(mqtt.Frame) error) error {
+	c.takeAcks()
+	c.in.wait()
+	c.in.unlock()
+	defer c.in.mu.Lock()
+	return fn(f)
+}
+
+func (c *conn) onPing(f mqtt.Frame) error {
+	if len(f.Body) != 0 {
+		return clientError(mqtt.CodeMalformedPacket, "PINGREQ with a body")
+	}
+	c.out.put(func(dst []byte) []byte { return mqtt.AppendPing(dst, c.version, &mqtt.Ping{Type: mqtt.PINGRESP}) })
+	return nil
+}
+
+func (c *conn) onPuback(f mqtt.Frame) error {
+	var a mqtt.Ack
+	if err := mqtt.DecodeAck(f, c.version, &a); err != nil {
+		return err
+	}
+	c.acks = append(c.acks, a.PacketID)
+	return nil
+}
+
+// takeAcks acts on the PUBACKs of a read at once.
+func (c *conn) takeAcks() {
+	if len(c.acks) == 0 {
+		return
+	}
+	c.seqs = c.out.acknowledged(c.acks, c.seqs[:0])
+	c.acks = c.acks[:0]
+	c.session.Ack(c.seqs)
+}
+
+// onDisconnect is the client's goodbye. The will stays only with reason code 0x04.
+func (c *conn) onDisconnect(f mqtt.Frame) error {
+	var d mqtt.Disconnect
+	if err := mqtt.DecodeDisconnect(f, c.version, mqtt.FromClient, &d); err != nil {
+		return err
+	}
+	var expiry *time.Duration
+	if d.HasSessionExpiry {
+		if d.SessionExpiry > 0 && !c.session.Persistent() {
+			return clientError(mqtt.CodeProtocolError, "DISCONNECT must not make a session persistent [MQTT-3.14.2-2]")
+		}
+		e := seconds(d.SessionExpiry)
+		expiry = &e
+	}
+	if d.Code == mqtt.CodeDisconnectWithWill {
+		c.setCause(broker.Cause{Reason: broker.ClientInitiated, Text: "DISCONNECT with will"})
+		c.session.SetExpiry(expiry)
+		return errGoodbye
+	}
+	c.setCause(broker.Cause{Reason: broker.ClientInitiated, Text: "DISCONNECT: " + d.Code.String()})
+	c.session.Disconnect(expiry)
+	return errGoodbye
+}
+
+func seconds(s uint32) time.Duration { return time.Duration(s) * time.Second }
+
+// reasonString is text for a v5 client, empty when it does not want any (Request Problem Information 0) or its packets
+// would become too large.
+func (c *conn) reasonString(text string) string {
+	text += ":" + uuid.NewString()
+	if !c.explain || len(text)+64 > c.out.maxSize {
+		return ""
+	}
+	return text
+}

@@ -1,0 +1,257 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/mqtt"
+)
+
+// connectTimeout is how long a client may take to send CONNECT once it is let in.
+const connectTimeout = 30 * time.Second
+
+// open waits for CONNECT and answers it. It reports whether the connection lives.
+func (c *conn) open() bool {
+	_ = c.raw.SetReadDeadline(time.Now().Add(connectTimeout)) //nolint:errcheck // the read that follows fails then
+	f, err := c.firstPacket()
+	if err != nil {
+		c.refuseFirst(err)
+		return false
+	}
+	var p mqtt.Connect
+	if err := mqtt.DecodeConnect(f, &p); err != nil {
+		c.version = versionOf(&p)
+		c.out.version = c.version
+		c.explain, c.out.maxSize = p.Version == mqtt.V5, c.gateway.limits.PacketSize
+		c.refuseConnect(err)
+		return false
+	}
+	if err := c.connect(&p); err != nil {
+		c.refuseConnect(err)
+		return false
+	}
+	_ = c.raw.SetReadDeadline(time.Time{}) //nolint:errcheck // the read that follows fails then
+	c.heard.Store(c.gateway.now())
+	c.gateway.wheel.add(c)
+	return true
+}
+
+// versionOf is the version in which a broken CONNECT can be answered.
+func versionOf(p *mqtt.Connect) mqtt.Version {
+	if p.Level >= 5 {
+		return mqtt.V5
+	}
+	return mqtt.V311
+}
+
+// firstPacket reads up to the end of the first packet, which stays in the buffer until connect is done with it.
+func (c *conn) firstPacket() (mqtt.Frame, error) {
+	for {
+		f, n, err := mqtt.Next(c.rb.bytes(), c.gateway.limits.PacketSize)
+		if err != nil {
+			return f, err
+		}
+		if n > 0 {
+			c.rb.advance(n)
+			if f.Type() != mqtt.CONNECT {
+				return f, clientError(mqtt.CodeProtocolError, "the first packet is "+f.Type().String()+", not CONNECT [MQTT-3.1.0-1]")
+			}
+			return f, nil
+		}
+		c.rb.room(min(mqtt.Need(c.rb.bytes()), 2*max(len(c.rb.bytes()), 8<<10)))
+		if err := c.rb.fill(c.net); err != nil {
+			return f, err
+		}
+	}
+}
+
+// refuseFirst ends a connection that never became MQTT: there is nobody to answer.
+func (c *conn) refuseFirst(err error) {
+	c.setCause(broker.Cause{Reason: broker.ClientError, Text: "no CONNECT: " + err.Error()})
+}
+
+// connect opens the session and answers with CONNACK.
+func (c *conn) connect(p *mqtt.Connect) error {
+	c.version, c.out.version = p.Version, p.Version
+	c.explain = p.Version == mqtt.V5 && p.Props.RequestProblem
+	c.out.maxSize = 268_435_460 // the largest packet there is [MQTT-3.1.2-24]
+	if p.Props.Has.Has(mqtt.PropMaximumPacketSize) {
+		c.out.maxSize = int(p.Props.MaximumPacketSize)
+	}
+	if err := c.checkConnect(p); err != nil {
+		return err
+	}
+	assigned, err := c.chooseClientID(p)
+	if err != nil {
+		return err
+	}
+	c.out.window.maxCount, c.out.window.maxBytes = c.gateway.limits.SendMessages, c.gateway.limits.SendBytes
+	if p.Version == mqtt.V5 {
+		c.out.window.maxCount, c.out.window.maxBytes = int(p.Props.ReceiveMaximum), 1<<30
+	}
+	c.keepAlive = c.gateway.limits.KeepAlive(p.KeepAlive)
+	if c.caller, err = c.identify(); err != nil {
+		return err
+	}
+	session, present, err := c.gateway.broker.Connect(c.request(p))
+	if err != nil {
+		return err
+	}
+	c.session = session
+	ack := c.connack(p, present, assigned)
+	c.out.put(func(dst []byte) []byte { return mqtt.AppendConnack(dst, c.version, ack) })
+	c.gateway.noteConnected(c, present)
+	return nil
+}
+
+// request is the CONNECT for the broker. A will outlives the packet, so it is copied.
+func (c *conn) request(p *mqtt.Connect) broker.ConnectRequest {
+	r := broker.ConnectRequest{Caller: c.caller, CleanStart: p.CleanStart, Link: &c.out, Protocol: 3}
+	if p.Version == mqtt.V5 {
+		r.Protocol = 5
+		r.Expiry = seconds(p.Props.SessionExpiry)
+	} else if !p.CleanStart {
+		r.Expiry = c.gateway.limits.SessionExpiryMax
+	}
+	if p.HasWill {
+		r.Will, r.WillDelay = c.will(&p.Will), seconds(p.Will.Delay)
+	}
+	return r
+}
+
+func (c *conn) will(w *mqtt.Will) *broker.Message {
+	m := &broker.Message{
+		Topic: string(w.Topic), Payload: append([]byte(nil), w.Payload...), QoS: w.QoS, Retain: w.Retain,
+	}
+	if w.Props.Has.Has(mqtt.PropMessageExpiry) {
+		m.Expiry = max(1, w.Props.MessageExpiry)
+	}
+	m.Props, _ = c.properties(&w.Props) //nolint:errcheck // checkConnect has asked before
+	return m
+}
+
+// checkConnect refuses what AWS IoT Core does not do.
+func (c *conn) checkConnect(p *mqtt.Connect) error {
+	switch {
+	case p.Props.Has.Has(mqtt.PropAuthMethod):
+		return clientError(mqtt.CodeBadAuthenticationMethod, "enhanced authentication is not supported by AWS IoT Core")
+	case p.Props.Has.Has(mqtt.PropMaximumPacketSize) && int(p.Props.MaximumPacketSize) < c.gateway.limits.MinMaximumPacket:
+		return clientError(mqtt.CodePacketTooLarge, "Maximum Packet Size below 512")
+	case p.HasWill && p.Will.QoS > 1:
+		return clientError(mqtt.CodeQoSNotSupported, "a will with QoS 2 is not supported by AWS IoT Core")
+	case p.HasWill:
+		_, err := c.properties(&p.Will.Props)
+		return err
+	}
+	return nil
+}
+
+// chooseClientID takes the client's id, or gives one to a client that has none.
+func (c *conn) chooseClientID(p *mqtt.Connect) (assigned bool, err error) {
+	id := string(p.ClientID)
+	switch {
+	case len(id) > c.gateway.limits.ClientID:
+		return false, errClientID("client id over 128 bytes")
+	case id != "" && id[0] == '$':
+		return false, errClientID("client id begins with $, which is reserved")
+	case id != "":
+		c.clientID = id
+		return false, nil
+	case p.Version != mqtt.V5 && !p.CleanStart:
+		return false, errClientID("an empty client id needs a clean session [MQTT-3.1.3-8]")
+	}
+	c.clientID = "$GEN/" + uuid.NewString()
+	return p.Version == mqtt.V5, nil
+}
+
+func errClientID(text string) error {
+	return clientError(mqtt.CodeClientIDNotValid, text)
+}
+
+// identify makes the caller of the connection. A certificate's connection is registered first, so that no change of
+// its rights is missed.
+func (c *conn) identify() (*broker.Caller, error) {
+	if c.identity == nil {
+		return c.gateway.anonymous(c.clientID), nil
+	}
+	c.gateway.register(c)
+	id, err := c.gateway.registry.Identify(c.fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	c.identity = id
+	return broker.NewCaller(id.CertificateID, c.clientID, id.Policies, id.Connection(c.clientID, c.remote, c.domain)), nil
+}
+
+// connack is the answer to a CONNECT that is accepted, with what AWS IoT Core always tells (message broker reference,
+// "CONNACK on MQTT 5").
+func (c *conn) connack(p *mqtt.Connect, present, assigned bool) *mqtt.Connack {
+	l := c.gateway.limits
+	a := &mqtt.Connack{SessionPresent: present}
+	a.Props = mqtt.ConnackProperties{
+		Has: mqtt.PropReceiveMaximum | mqtt.PropMaximumQoS | mqtt.PropRetainAvailable | mqtt.PropMaximumPacketSize |
+			mqtt.PropTopicAliasMaximum | mqtt.PropWildcardAvailable | mqtt.PropSubIDsAvailable |
+			mqtt.PropSharedAvailable | mqtt.PropServerKeepAlive,
+		ReceiveMaximum:    uint16(l.ReceiveMaximum),
+		MaximumQoS:        1,
+		RetainAvailable:   true,
+		MaximumPacketSize: uint32(l.PacketSize),
+		TopicAliasMaximum: uint16(l.TopicAliases),
+		WildcardAvailable: true,
+		ServerKeepAlive:   uint16(c.keepAlive / time.Second),
+	}
+	if p.Props.Has.Has(mqtt.PropSessionExpiry) {
+		a.Props.Has |= mqtt.PropSessionExpiry
+		a.Props.SessionExpiry = uint32(min(seconds(p.Props.SessionExpiry), l.SessionExpiryMax) / time.Second)
+	}
+	if assigned {
+		a.Props.Has |= mqtt.PropAssignedClientID
+		a.Props.AssignedClientID = c.clientID
+	}
+	return a
+}
+
+// refuseConnect answers a CONNECT that is not accepted: v5 with CONNACK and a reason, v3 with a return code where the
+// packet itself is at fault and with nothing where AWS sends nothing.
+func (c *conn) refuseConnect(err error) {
+	cause := closeCause(err, opConnect)
+	if own, ok := err.(broker.Cause); ok { //nolint:errorlint // made by clientError, never wrapped
+		cause = own
+	}
+	c.setCause(cause)
+	c.gateway.noteRefused(c, cause, fault.KindOf(err))
+	code := mqtt.Code(cause.Code)
+	if c.version != mqtt.V5 {
+		switch code {
+		case mqtt.CodeClientIDNotValid:
+			code = mqtt.CodeV3IdentifierRejected
+		case mqtt.CodeUnsupportedProtocolVersion:
+			code = mqtt.CodeV3UnacceptableVersion
+		default:
+			return
+		}
+	}
+	a := &mqtt.Connack{Code: code}
+	if reason := c.reasonString("CONNACK:" + cause.Text); reason != "" {
+		a.Props.Has, a.Props.Reason = mqtt.PropReason, reason
+	}
+	c.hurry()
+	_, _ = c.net.Write(mqtt.AppendConnack(nil, c.version, a)) //nolint:errcheck // the connection ends either way
+}
+
+// rightsChanged follows a change of the certificate: new policies at once, or the end.
+func (c *conn) rightsChanged(context.Context) {
+	id, err := c.gateway.registry.Identify(c.fingerprint)
+	if err != nil {
+		c.fail(broker.Cause{Reason: broker.ServerInitiated, Code: byte(mqtt.CodeNotAuthorized), Text: err.Error()})
+		return
+	}
+	if s := c.session; s != nil {
+		c.caller.SetRights(id.Policies, id.Connection(c.clientID, c.remote, c.domain))
+		s.Refresh()
+	}
+}

@@ -1,0 +1,102 @@
+package gateway
+
+import (
+	"net"
+	"sync"
+)
+
+// corkConn is the socket under TLS. While it is corked it gathers the records that TLS writes, one by one, and sends
+// them with one system call.
+type corkConn struct {
+	net.Conn
+
+	mu     sync.Mutex
+	corked bool
+	buf    []byte
+}
+
+// corkSize is where a corked socket writes all the same.
+const corkSize = 64 << 10
+
+var corkPool = sync.Pool{New: func() any {
+	b := make([]byte, 0, corkSize+(20<<10))
+	return &b
+}}
+
+// Write implements net.Conn.
+func (c *corkConn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	if !c.corked {
+		c.mu.Unlock()
+		return c.Conn.Write(p)
+	}
+	defer c.mu.Unlock()
+	c.buf = append(c.buf, p...)
+	if len(c.buf) < corkSize {
+		return len(p), nil
+	}
+	_, err := c.Conn.Write(c.buf)
+	c.buf = c.buf[:0]
+	return len(p), err
+}
+
+// cork begins to gather.
+func (c *corkConn) cork(buf []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.corked, c.buf = true, buf[:0]
+}
+
+// uncork sends what was gathered and gives the memory back.
+func (c *corkConn) uncork() ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	buf := c.buf
+	c.corked, c.buf = false, nil
+	if len(buf) == 0 {
+		return buf, nil
+	}
+	_, err := c.Conn.Write(buf)
+	return buf, err
+}
+
+// send writes buffers with one system call where it can. It belongs to the connection's writer.
+func (c *conn) send(bufs net.Buffers) error {
+	if len(bufs) == 0 {
+		return nil
+	}
+	if c.cork == nil {
+		if len(bufs) == 1 {
+			_, err := c.net.Write(bufs[0])
+			return err
+		}
+		c.sending = bufs
+		_, err := c.sending.WriteTo(c.net)
+		return err
+	}
+	p, _ := corkPool.Get().(*[]byte)
+	c.cork.cork(*p)
+	err := c.sendTLS(bufs)
+	buf, uerr := c.cork.uncork()
+	*p = buf[:0]
+	corkPool.Put(p)
+	if err != nil {
+		return err
+	}
+	return uerr
+}
+
+// sendTLS writes each buffer; small ones are put together, since each write is a record.
+func (c *conn) sendTLS(bufs net.Buffers) error {
+	if len(bufs) > 1 && len(bufs[0])+len(bufs[1]) <= 16<<10 {
+		joined := append(append(make([]byte, 0, len(bufs[0])+len(bufs[1])), bufs[0]...), bufs[1]...)
+		bufs[1] = joined
+		bufs = bufs[1:]
+	}
+	for _, b := range bufs {
+		if _, err := c.net.Write(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}

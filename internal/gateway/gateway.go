@@ -1,0 +1,209 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/mqtt"
+	"github.com/thingwire/thingwire/internal/policy"
+	"github.com/thingwire/thingwire/internal/registry"
+)
+
+// Config is what a gateway stands on.
+type Config struct {
+	Broker    *broker.Broker
+	Registry  *registry.Registry
+	Authority *registry.Authority
+	Log       *slog.Logger
+	// HTTP answers what is not MQTT on the listeners that speak HTTP; nil answers 501.
+	HTTP http.Handler
+	// PerAddress caps sockets of one address that have not been let in yet; 0 means 256. Loopback is never capped.
+	PerAddress int
+}
+
+// Gateway is the device door: its listeners and connections.
+type Gateway struct {
+	broker    *broker.Broker
+	registry  *registry.Registry
+	authority *registry.Authority
+	limits    *broker.Limits
+	log       *slog.Logger
+	http      *httpDoor
+	wheel     *wheel
+	epoch     time.Time
+	all       *policy.Set
+	stopNews  func()
+
+	handshakes chan struct{} // bounds the handshakes at once
+	perAddress int
+	waiting    waitingRoom
+
+	mu        sync.Mutex
+	closing   bool
+	listeners []net.Listener
+	conns     map[*conn]struct{}
+	strangers map[net.Conn]struct{} // sockets before they are connections
+	byCert    map[string]map[*conn]struct{}
+
+	accepting sync.WaitGroup
+	serving   sync.WaitGroup
+}
+
+// New makes a gateway without listeners. Shutdown ends it.
+func New(cfg Config) *Gateway {
+	if cfg.PerAddress == 0 {
+		cfg.PerAddress = 256
+	}
+	g := &Gateway{
+		broker:     cfg.Broker,
+		registry:   cfg.Registry,
+		authority:  cfg.Authority,
+		limits:     cfg.Broker.Limits(),
+		log:        cfg.Log,
+		epoch:      time.Now(),
+		all:        policy.AllowAll(),
+		handshakes: make(chan struct{}, 4*runtime.GOMAXPROCS(0)),
+		perAddress: cfg.PerAddress,
+		waiting:    waitingRoom{m: map[string]int{}},
+		conns:      map[*conn]struct{}{},
+		strangers:  map[net.Conn]struct{}{},
+		byCert:     map[string]map[*conn]struct{}{},
+	}
+	g.wheel = newWheel(g)
+	g.http = newHTTPDoor(g, cfg.HTTP)
+	g.stopNews = func() {}
+	if g.registry != nil {
+		g.stopNews = g.registry.OnChange(g.certificateChanged)
+	}
+	return g
+}
+
+// now is the time since the gateway was made, in nanoseconds.
+func (g *Gateway) now() int64 { return int64(time.Since(g.epoch)) }
+
+// anonymous is the one principal of the plain mqtt listener: it may do everything.
+func (g *Gateway) anonymous(clientID string) *broker.Caller {
+	return broker.NewCaller("anonymous", clientID, g.all, &policy.Connection{ClientID: clientID, HasClientID: true})
+}
+
+// register makes a connection known under its certificate.
+func (g *Gateway) register(c *conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	id := c.identity.CertificateID
+	if g.byCert[id] == nil {
+		g.byCert[id] = map[*conn]struct{}{}
+	}
+	g.byCert[id][c] = struct{}{}
+}
+
+// admit makes a connection one that Shutdown waits for; false when the gateway is closing.
+func (g *Gateway) admit(c *conn) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closing {
+		return false
+	}
+	g.conns[c] = struct{}{}
+	return true
+}
+
+// forget is the opposite of admit and register.
+func (g *Gateway) forget(c *conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.conns, c)
+	if c.identity == nil {
+		return
+	}
+	id := c.identity.CertificateID
+	delete(g.byCert[id], c)
+	if len(g.byCert[id]) == 0 {
+		delete(g.byCert, id)
+	}
+}
+
+// certificateChanged brings a change of a certificate, its policies or its things to the connections that use it.
+func (g *Gateway) certificateChanged(id string) {
+	g.mu.Lock()
+	conns := make([]*conn, 0, len(g.byCert[id]))
+	for c := range g.byCert[id] {
+		conns = append(conns, c)
+	}
+	g.mu.Unlock()
+	for _, c := range conns {
+		c.rightsChanged(context.Background())
+	}
+}
+
+// Shutdown closes the listeners, tells every client (v5: 0x8B) and waits for the connections to end. When ctx ends
+// first, the sockets are closed without a word.
+func (g *Gateway) Shutdown(ctx context.Context) error {
+	g.mu.Lock()
+	g.closing = true
+	for _, l := range g.listeners {
+		_ = l.Close() //nolint:errcheck // it accepts no more either way
+	}
+	for c := range g.conns {
+		c.fail(broker.Cause{
+			Reason: broker.ServerInitiated, Code: byte(mqtt.CodeServerShuttingDown), Text: "the server is shutting down",
+		})
+	}
+	for c := range g.strangers {
+		_ = c.Close() //nolint:errcheck // nobody has heard of it
+	}
+	g.mu.Unlock()
+	g.accepting.Wait()
+	err := g.http.shutdown(ctx)
+	done := make(chan struct{})
+	go func() {
+		g.serving.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		g.closeAll()
+		<-done
+		err = ctx.Err()
+	}
+	g.stopNews()
+	g.wheel.close()
+	return err
+}
+
+func (g *Gateway) closeAll() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for c := range g.conns {
+		c.shut()
+	}
+}
+
+// Notes of the life of connections. Causes are for people; no secret is in them.
+
+func (g *Gateway) noteConnected(c *conn, present bool) {
+	g.log.Debug("connected", "client_id", c.clientID, "principal", c.caller.Principal, "from", c.remote,
+		"mqtt", int(c.version), "session_present", present, "keep_alive", c.keepAlive)
+}
+
+func (g *Gateway) noteRefused(c *conn, cause broker.Cause, kind fault.Kind) {
+	g.log.Warn("connect refused", "client_id", c.clientID, "from", c.remote, "reason", string(cause.Reason),
+		"kind", kind.String(), "cause", cause.Text)
+}
+
+func (g *Gateway) noteClosed(c *conn, cause broker.Cause) {
+	level := slog.LevelDebug
+	if cause.Reason != broker.ClientInitiated && cause.Reason != broker.ConnectionLost {
+		level = slog.LevelInfo
+	}
+	g.log.Log(context.Background(), level, "disconnected", "client_id", c.clientID, "from", c.remote,
+		"reason", string(cause.Reason), "cause", cause.Text)
+}

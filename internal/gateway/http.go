@@ -1,0 +1,96 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// httpDoor serves HTTP on sockets that the first look has found to speak it.
+type httpDoor struct {
+	server *http.Server
+	conns  chan net.Conn
+	quit   chan struct{}
+	once   sync.Once
+	done   chan struct{}
+}
+
+func newHTTPDoor(g *Gateway, h http.Handler) *httpDoor {
+	if h == nil {
+		h = http.HandlerFunc(notThere)
+	}
+	d := &httpDoor{conns: make(chan net.Conn), quit: make(chan struct{}), done: make(chan struct{})}
+	d.server = &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
+	}
+	go func() {
+		defer close(d.done)
+		_ = d.server.Serve(d) //nolint:errcheck // it always ends with ErrServerClosed
+	}()
+	return d
+}
+
+// notThere answers what Thingwire does not have, in AWS's shape.
+func notThere(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("x-amzn-ErrorType", "NotImplementedException")
+	w.WriteHeader(http.StatusNotImplemented)
+	_, _ = w.Write([]byte(`{"message":"Thingwire does not answer HTTP requests on this listener yet; see docs/compatibility.md"}` + "\n")) //nolint:errcheck // the client is gone
+}
+
+// take hands a socket to the server. The server never sees a bare *tls.Conn: it closes ALPN names it does not know.
+func (d *httpDoor) take(nc net.Conn, first []byte) {
+	select {
+	case d.conns <- &replayConn{Conn: nc, first: first}:
+	case <-d.quit:
+		_ = nc.Close() //nolint:errcheck // the end
+	}
+}
+
+// Accept implements net.Listener.
+func (d *httpDoor) Accept() (net.Conn, error) {
+	select {
+	case c := <-d.conns:
+		return c, nil
+	case <-d.quit:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (d *httpDoor) Close() error {
+	d.once.Do(func() { close(d.quit) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (d *httpDoor) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (d *httpDoor) shutdown(ctx context.Context) error {
+	err := d.server.Shutdown(ctx)
+	_ = d.Close() //nolint:errcheck // never fails
+	<-d.done
+	return err
+}
+
+// replayConn gives back what the first look has read.
+type replayConn struct {
+	net.Conn
+	first []byte
+}
+
+// Read implements net.Conn.
+func (c *replayConn) Read(p []byte) (int, error) {
+	if len(c.first) > 0 {
+		n := copy(p, c.first)
+		c.first = c.first[n:]
+		return n, nil
+	}
+	return c.Conn.Read(p)
+}

@@ -1,0 +1,225 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/thingwire/thingwire/internal/fault"
+)
+
+// Kind is what a listener speaks and whom it asks for a certificate (DESIGN, "Doors and identity").
+type Kind string
+
+// The listeners.
+const (
+	MQTTS   Kind = "mqtts"   // MQTT, certificate required
+	HTTPS   Kind = "https"   // HTTPS by certificate or signature; MQTT by ALPN
+	API     Kind = "api"     // HTTPS by signature; never asks for a certificate
+	Shared  Kind = "shared"  // everything; asks for a certificate with the ALPN names that need one
+	Console Kind = "console" // plain HTTP, loopback only
+	MQTT    Kind = "mqtt"    // plain MQTT, anonymous
+)
+
+// handshakeTimeout bounds TLS and the first look.
+const handshakeTimeout = 10 * time.Second
+
+// Listen opens a listener and serves it until Shutdown. addr is host:port; port 0 takes a free one. It answers the
+// address it got.
+func (g *Gateway) Listen(kind Kind, addr string) (net.Addr, error) {
+	switch kind {
+	case MQTTS, HTTPS, API, Shared, Console, MQTT:
+	default:
+		return nil, fault.New(fault.Invalid, "there is no listener %q", kind)
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "listener %s cannot open %s", kind, addr)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closing {
+		_ = l.Close() //nolint:errcheck // nobody knows it
+		return nil, fault.New(fault.Unavailable, "the gateway is shutting down")
+	}
+	g.listeners = append(g.listeners, l)
+	g.accepting.Go(func() { g.accept(kind, l) })
+	return l.Addr(), nil
+}
+
+// accept takes sockets until the listener is closed. When the system has none to give, it waits a little.
+func (g *Gateway) accept(kind Kind, l net.Listener) {
+	tc := g.tlsConfig(kind)
+	for {
+		raw, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			g.log.Error("no socket can be accepted", "listener", string(kind), "err", err)
+			time.Sleep(50 * time.Millisecond)
+			continue
+		}
+		if !g.letIn(raw) {
+			_ = raw.Close() //nolint:errcheck // it was never used
+			continue
+		}
+		g.serving.Go(func() { g.greet(kind, tc, raw) })
+	}
+}
+
+// letIn counts a socket that is not authenticated yet; false when its address has too many, or at the end.
+func (g *Gateway) letIn(raw net.Conn) bool {
+	if !g.waiting.enter(raw, g.perAddress) {
+		g.log.Warn("too many sockets of one address wait to be let in", "from", raw.RemoteAddr().String())
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closing {
+		g.waiting.leave(raw)
+		return false
+	}
+	g.strangers[raw] = struct{}{}
+	return true
+}
+
+// known ends a socket's time as a stranger.
+func (g *Gateway) known(raw net.Conn) {
+	g.mu.Lock()
+	delete(g.strangers, raw)
+	g.mu.Unlock()
+	g.waiting.leave(raw)
+}
+
+// greet does the handshake and the first look, and hands the socket to MQTT or HTTP.
+func (g *Gateway) greet(kind Kind, tc *tls.Config, raw net.Conn) {
+	c, first, err := g.meet(kind, tc, raw)
+	if err == nil && c == nil { // HTTP has it
+		return
+	}
+	if err == nil && !g.admit(c) {
+		err = errors.New("the gateway is shutting down")
+	}
+	g.known(raw)
+	if err != nil {
+		g.log.Info("connection refused", "listener", string(kind), "from", raw.RemoteAddr().String(), "cause", err.Error())
+		_ = raw.Close() //nolint:errcheck // it is refused
+		return
+	}
+	// A goroutine that did a handshake has a large stack; the connection's own starts small.
+	g.serving.Go(func() { c.serve(first) })
+}
+
+// meet finds out who and what a socket is. It gives no connection when HTTP took it.
+func (g *Gateway) meet(kind Kind, tc *tls.Config, raw net.Conn) (c *conn, first []byte, err error) {
+	deadline := time.Now().Add(handshakeTimeout)
+	if err := raw.SetDeadline(deadline); err != nil {
+		return nil, nil, err
+	}
+	nc, cork := raw, (*corkConn)(nil)
+	var state tls.ConnectionState
+	if tc != nil {
+		cork = &corkConn{Conn: raw}
+		if nc, state, err = g.handshake(tc, cork, deadline); err != nil {
+			return nil, nil, err
+		}
+	}
+	speaks, first, err := firstLook(kind, state.NegotiatedProtocol, nc)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := raw.SetDeadline(time.Time{}); err != nil {
+		return nil, nil, err
+	}
+	if speaks == protocolHTTP {
+		g.known(raw)
+		g.http.take(nc, first)
+		return nil, nil, nil
+	}
+	c = newConn(g, raw, nc)
+	c.cork = cork
+	if kind == MQTT {
+		return c, first, nil
+	}
+	return c, first, c.authenticate(&state)
+}
+
+// handshake does TLS; only some at once, since each costs a core half a millisecond.
+func (g *Gateway) handshake(tc *tls.Config, raw net.Conn, deadline time.Time) (net.Conn, tls.ConnectionState, error) {
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	defer cancel()
+	select {
+	case g.handshakes <- struct{}{}:
+		defer func() { <-g.handshakes }()
+	case <-ctx.Done():
+		return nil, tls.ConnectionState{}, errors.New("too many handshakes at once")
+	}
+	c := tls.Server(raw, tc)
+	if err := c.HandshakeContext(ctx); err != nil {
+		return nil, tls.ConnectionState{}, fault.Wrap(fault.Unauthenticated, err, "TLS handshake failed")
+	}
+	return c, c.ConnectionState(), nil
+}
+
+// authenticate identifies the client certificate by its fingerprint. The chain does not matter, the dates do.
+func (c *conn) authenticate(state *tls.ConnectionState) error {
+	if len(state.PeerCertificates) == 0 {
+		return fault.New(fault.Unauthenticated, "no client certificate").
+			WithRemedy("connect with the certificate and key that `thingwire thing create` wrote")
+	}
+	cert := state.PeerCertificates[0]
+	now := time.Now()
+	if now.Before(cert.NotBefore) {
+		return fault.New(fault.Unauthenticated, "client certificate is not valid before %s", cert.NotBefore.UTC().Format(time.RFC3339)).
+			WithRemedy("check the clocks of device and server")
+	}
+	if now.After(cert.NotAfter) {
+		return fault.New(fault.Unauthenticated, "client certificate expired on %s", cert.NotAfter.UTC().Format(time.RFC3339)).
+			WithRemedy("create a new one")
+	}
+	c.fingerprint = sha256.Sum256(cert.Raw)
+	id, err := c.gateway.registry.Identify(c.fingerprint)
+	if err != nil {
+		return err
+	}
+	c.identity = id
+	return nil
+}
+
+// waitingRoom counts the sockets of each address that are not authenticated yet.
+type waitingRoom struct {
+	mu sync.Mutex
+	m  map[string]int
+}
+
+func (w *waitingRoom) enter(raw net.Conn, most int) bool {
+	a := addrOf(raw)
+	if !a.IsValid() || a.IsLoopback() {
+		return true
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.m[a.String()] >= most {
+		return false
+	}
+	w.m[a.String()]++
+	return true
+}
+
+func (w *waitingRoom) leave(raw net.Conn) {
+	a := addrOf(raw)
+	if !a.IsValid() || a.IsLoopback() {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.m[a.String()]--; w.m[a.String()] <= 0 {
+		delete(w.m, a.String())
+	}
+}

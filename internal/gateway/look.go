@@ -1,0 +1,73 @@
+package gateway
+
+import (
+	"fmt"
+	"net"
+
+	"github.com/thingwire/thingwire/internal/fault"
+)
+
+// protocol is what a socket speaks.
+type protocol uint8
+
+const (
+	protocolMQTT protocol = iota
+	protocolHTTP
+)
+
+// firstLook tells MQTT from HTTP: by the negotiated ALPN name, else by the first bytes, which it gives back. What the
+// listener does not speak is refused in words, in the protocol that the client seems to speak.
+func firstLook(kind Kind, alpn string, nc net.Conn) (protocol, []byte, error) {
+	switch alpn {
+	case alpnMQTTCertificate:
+		return protocolMQTT, nil, nil
+	case alpnMQTTCustom:
+		return 0, nil, fault.New(fault.Unsupported, "ALPN %q asks for a custom authorizer: Thingwire does not have them yet", alpn).
+			WithRemedy("use a certificate with ALPN %q", alpnMQTTCertificate)
+	case alpnHTTPCertificate, alpnHTTP:
+		return protocolHTTP, nil, nil
+	}
+	if kind == API || kind == Console {
+		return protocolHTTP, nil, nil
+	}
+	buf := make([]byte, 512)
+	n, err := nc.Read(buf)
+	if n == 0 {
+		return 0, nil, fmt.Errorf("nothing came: %w", err)
+	}
+	first := buf[:n]
+	isMQTT, isHTTP := first[0] == 0x10, looksLikeHTTP(first)
+	switch {
+	case isMQTT && (kind == MQTTS || kind == MQTT):
+		return protocolMQTT, first, nil
+	case isMQTT:
+		return 0, nil, fault.New(fault.Invalid, "MQTT without ALPN on listener %s", kind).
+			WithRemedy("connect to the mqtts listener, or offer ALPN %q", alpnMQTTCertificate)
+	case isHTTP && (kind == MQTTS || kind == MQTT):
+		refuseHTTP(nc, kind)
+		return 0, nil, fault.New(fault.Invalid, "HTTP on listener %s, which speaks MQTT", kind).
+			WithRemedy("use the https or the api listener")
+	case isHTTP:
+		return protocolHTTP, first, nil
+	}
+	return 0, nil, fault.New(fault.Invalid, "the first bytes (% x) are neither MQTT CONNECT nor HTTP", first[:min(n, 8)])
+}
+
+// looksLikeHTTP reports whether bytes begin like a request line: a method in capitals.
+func looksLikeHTTP(b []byte) bool {
+	for i, c := range b {
+		if c == ' ' {
+			return i >= 3
+		}
+		if c < 'A' || c > 'Z' || i > 8 {
+			return false
+		}
+	}
+	return false
+}
+
+func refuseHTTP(nc net.Conn, kind Kind) {
+	text := "this is the " + string(kind) + " listener of Thingwire: it speaks MQTT. HTTP is on the https and api listeners (see endpoints.json).\n"
+	_, _ = fmt.Fprintf(nc, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", //nolint:errcheck // the connection ends either way
+		len(text), text)
+}

@@ -1,0 +1,136 @@
+package gateway
+
+import (
+	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/mqtt"
+)
+
+// onPublish puts a PUBLISH into the batch. Under in.mu.
+func (c *conn) onPublish(f mqtt.Frame) error {
+	p := &c.packet
+	if err := mqtt.DecodePublish(f, c.version, mqtt.FromClient, p); err != nil {
+		return err
+	}
+	if p.QoS > 1 {
+		return clientError(mqtt.CodeQoSNotSupported, "QoS 2 is not supported by AWS IoT Core")
+	}
+	if err := c.waitForRoom(p.QoS); err != nil {
+		return err
+	}
+	topic, err := c.topicOf(p)
+	if err != nil {
+		return err
+	}
+	b := c.in.take()
+	m := b.Add()
+	m.Topic, m.Payload, m.QoS, m.Retain = topic, p.Payload, p.QoS, p.Retain
+	if p.Props.Has != 0 {
+		if m.Props, err = c.properties(&p.Props); err != nil {
+			b.Messages = b.Messages[:len(b.Messages)-1]
+			return err
+		}
+		if p.Props.Has.Has(mqtt.PropMessageExpiry) {
+			m.Expiry = max(1, p.Props.MessageExpiry) // AWS takes 0 for 1
+		}
+	}
+	b.ids = append(b.ids, p.PacketID)
+	b.bytes += len(f.Body)
+	b.buffer = c.rb.id
+	if p.QoS > 0 {
+		c.in.unacked++
+	}
+	return nil
+}
+
+// waitForRoom keeps the bounds of what waits for a commit. A v5 client that sends more than the Receive Maximum breaks
+// its promise [MQTT-3.3.4-9]; a v3 client is read later.
+func (c *conn) waitForRoom(qos byte) error {
+	if qos == 0 && !c.in.pending() || !c.in.atBound() {
+		return nil
+	}
+	c.in.submit()
+	if !c.in.atBound() {
+		return nil
+	}
+	if qos > 0 && c.version == mqtt.V5 && c.in.unacked >= c.gateway.limits.ReceiveMaximum && c.in.committing != nil && !c.in.durable.Load() {
+		return clientError(mqtt.CodeReceiveMaximumExceeded, "more unacknowledged QoS 1 messages than the Receive Maximum of 100")
+	}
+	c.in.wait()
+	return nil
+}
+
+// topicOf resolves a topic alias; an alias without a topic name stands for what it was set to.
+func (c *conn) topicOf(p *mqtt.Publish) (string, error) {
+	if !p.Props.Has.Has(mqtt.PropTopicAlias) {
+		return c.caller.Intern(p.Topic), nil
+	}
+	alias := int(p.Props.TopicAlias)
+	if alias > c.gateway.limits.TopicAliases {
+		return "", clientError(mqtt.CodeTopicAliasInvalid, "topic alias above the Topic Alias Maximum of 8")
+	}
+	if c.aliases == nil {
+		c.aliases = make([]string, c.gateway.limits.TopicAliases+1)
+	}
+	if len(p.Topic) > 0 {
+		c.aliases[alias] = c.caller.Intern(p.Topic)
+	} else if c.aliases[alias] == "" {
+		return "", clientError(mqtt.CodeProtocolError, "topic alias that was not set [MQTT-3.3.2-8]")
+	}
+	return c.aliases[alias], nil
+}
+
+// properties copies what is forwarded, within AWS's limits; nil when there is nothing to forward.
+func (c *conn) properties(p *mqtt.PublishProperties) (*broker.Properties, error) {
+	const forwarded = mqtt.PropPayloadFormat | mqtt.PropContentType | mqtt.PropResponseTopic | mqtt.PropCorrelationData | mqtt.PropUser
+	if p.Has&forwarded == 0 {
+		return nil, nil
+	}
+	l := c.gateway.limits
+	switch {
+	case len(p.ContentType) > l.ContentType:
+		return nil, clientError(mqtt.CodeQuotaExceeded, "content type over 256 bytes")
+	case len(p.CorrelationData) > l.CorrelationData:
+		return nil, clientError(mqtt.CodeQuotaExceeded, "correlation data over 8 KB")
+	case len(p.User) > l.UserProperties:
+		return nil, clientError(mqtt.CodeQuotaExceeded, "user properties over 8 KB")
+	}
+	to := &broker.Properties{
+		HasPayloadFormat: p.Has.Has(mqtt.PropPayloadFormat),
+		PayloadFormat:    p.PayloadFormat,
+		ContentType:      string(p.ContentType),
+		ResponseTopic:    string(p.ResponseTopic),
+	}
+	if p.Has.Has(mqtt.PropCorrelationData) {
+		to.CorrelationData = append([]byte{}, p.CorrelationData...)
+	}
+	for k, v := range p.User.All() {
+		to.User = append(to.User, broker.UserProperty{Key: string(k), Value: string(v)})
+	}
+	return to, nil
+}
+
+// acknowledge answers a batch: PUBACKs in order, in one append. Refusals are told as message-broker "unauthorised
+// operations" has them: a reason code for QoS 1 on v5, the end of the connection otherwise. Under in.mu.
+func (c *conn) acknowledge(p *batch) {
+	var end *broker.Cause
+	c.out.put(func(dst []byte) []byte {
+		for i, err := range p.Results {
+			id := p.ids[i]
+			switch {
+			case err == nil && id != 0:
+				dst = mqtt.AppendPuback(dst, id)
+			case err == nil:
+			case id != 0 && c.version == mqtt.V5:
+				dst = mqtt.AppendPubackCode(dst, id, reasonCode(err, opPublish), c.reasonString("PUBACK:"+err.Error()))
+			default:
+				cause := closeCause(err, opPublish)
+				end = &cause
+				return dst
+			}
+		}
+		return dst
+	})
+	if end != nil {
+		c.fail(*end)
+	}
+}
