@@ -1,0 +1,256 @@
+package registry
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/store"
+)
+
+// maxPoliciesPerTarget: AWS IoT Core quotas.
+const maxPoliciesPerTarget = 10
+
+// AttachmentType says whether a principal may be attached to other things beside.
+type AttachmentType string
+
+// The types, as AWS names them.
+const (
+	NonExclusive AttachmentType = "NON_EXCLUSIVE_THING"
+	Exclusive    AttachmentType = "EXCLUSIVE_THING"
+)
+
+// Attachment is one end of the tie between a thing and a principal.
+type Attachment struct {
+	Thing     string         `json:"-"`
+	Principal string         `json:"-"` // the certificate's ARN
+	Type      AttachmentType `json:"type"`
+}
+
+// AttachPolicy attaches a policy to a target, the ARN of a certificate. Attaching it twice is no error.
+func (r *Registry) AttachPolicy(ctx context.Context, name, target string) error {
+	if err := policyName.check(name); err != nil {
+		return err
+	}
+	id, err := r.certificateOf(target)
+	if err != nil {
+		return err
+	}
+	return r.changeCertificate(ctx, id, []string{policyLock(name)}, func(c *Certificate) ([]store.DocOp, error) {
+		if _, _, err := r.loadPolicy(ctx, name); err != nil {
+			return nil, err
+		}
+		i, there := slices.BinarySearch(c.Policies, name)
+		if there {
+			return nil, nil
+		}
+		if len(c.Policies) >= maxPoliciesPerTarget {
+			return nil, refuse(fault.Throttled, LimitExceeded, "certificate %s has %d policies already", id, len(c.Policies)).
+				WithRemedy("put more statements into fewer policies")
+		}
+		c.Policies = slices.Insert(c.Policies, i, name)
+		return []store.DocOp{mark(policyTargetsBucket, targetKey(name, id))}, nil
+	})
+}
+
+// DetachPolicy ends an attachment. What is not attached, or not there, is no error, as on AWS.
+func (r *Registry) DetachPolicy(ctx context.Context, name, target string) error {
+	if err := policyName.check(name); err != nil {
+		return err
+	}
+	id, err := r.certificateOf(target)
+	if err != nil {
+		return err
+	}
+	err = r.changeCertificate(ctx, id, nil, func(c *Certificate) ([]store.DocOp, error) {
+		i, there := slices.BinarySearch(c.Policies, name)
+		if !there {
+			return nil, nil
+		}
+		c.Policies = slices.Delete(c.Policies, i, i+1)
+		return []store.DocOp{remove(policyTargetsBucket, targetKey(name, id), store.Condition{})}, nil
+	})
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+// ListAttachedPolicies gives the names of the policies of a target in their order.
+func (r *Registry) ListAttachedPolicies(ctx context.Context, target string, p Page) (names []string, next string, err error) {
+	id, err := r.certificateOf(target)
+	if err != nil {
+		return nil, "", err
+	}
+	c, _, err := r.loadCertificate(ctx, id)
+	if err != nil {
+		return nil, "", err
+	}
+	i, there := slices.BinarySearch(c.Policies, p.After)
+	if there {
+		i++
+	}
+	names, next = cut(c.Policies[i:], p.Limit)
+	return names, next, nil
+}
+
+// ListTargetsForPolicy gives the ARNs that a policy is attached to.
+func (r *Registry) ListTargetsForPolicy(ctx context.Context, name string, p Page) (targets []string, next string, err error) {
+	if _, _, err := r.loadPolicy(ctx, name); err != nil {
+		return nil, "", err
+	}
+	resources, next, err := r.keysOf(ctx, policyTargetsBucket, name+"/", p)
+	for i, resource := range resources {
+		resources[i] = r.ARN(resource)
+	}
+	return resources, next, err
+}
+
+// AttachThingPrincipal attaches a certificate to a thing. An empty type is NON_EXCLUSIVE_THING. Attaching it twice in
+// one way is no error; an exclusive attachment suffers no other beside it.
+func (r *Registry) AttachThingPrincipal(ctx context.Context, thing, principal string, t AttachmentType) error {
+	if t == "" {
+		t = NonExclusive
+	}
+	if t != NonExclusive && t != Exclusive {
+		return fault.New(fault.Invalid, "%s is not a thingPrincipalType", quote(string(t))).
+			WithRemedy("use %s or %s", NonExclusive, Exclusive)
+	}
+	if err := thingName.check(thing); err != nil {
+		return err
+	}
+	id, err := r.certificateOf(principal)
+	if err != nil {
+		return err
+	}
+	return r.changeCertificate(ctx, id, []string{thingLock(thing)}, func(c *Certificate) ([]store.DocOp, error) {
+		if _, _, err := r.loadThing(ctx, thing); err != nil {
+			return nil, err
+		}
+		return r.attach(ctx, c, thing, t)
+	})
+}
+
+func (r *Registry) attach(ctx context.Context, c *Certificate, thing string, t AttachmentType) ([]store.DocOp, error) {
+	old, _, err := load[Attachment](ctx, r.cfg.Store, certThingsBucket, c.ID+"/"+thing)
+	if err == nil && old.Type == t {
+		return nil, nil
+	}
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	others := c.Things
+	if err == nil {
+		others-- // the attachment changes its type
+	}
+	if err := c.checkExclusive(thing, others, t); err != nil {
+		return nil, err
+	}
+	c.Things, c.Exclusive = others+1, ""
+	if t == Exclusive {
+		c.Exclusive = thing
+	}
+	a := Attachment{Type: t}
+	return []store.DocOp{
+		put(certThingsBucket, c.ID+"/"+thing, a, store.Condition{}),
+		put(thingCertsBucket, thing+"/"+c.ID, a, store.Condition{}),
+	}, nil
+}
+
+// checkExclusive: AWS IoT developer guide, "Associating a principal to a thing": an exclusive principal belongs to its
+// one thing and no other. Which exception AWS answers is not recorded; InvalidRequestException is the modelled one.
+func (c *Certificate) checkExclusive(thing string, others int, t AttachmentType) error {
+	if c.Exclusive != "" && c.Exclusive != thing {
+		return fault.New(fault.Invalid, "certificate %s is attached exclusively to thing %s", c.ID, c.Exclusive).
+			WithRemedy("detach it from %s first, or take another certificate", c.Exclusive)
+	}
+	if t == Exclusive && others > 0 {
+		return fault.New(fault.Invalid, "certificate %s is attached to %d other thing(s), so %s cannot have it exclusively", c.ID, others, thing).
+			WithRemedy("detach it from the others first")
+	}
+	return nil
+}
+
+// DetachThingPrincipal ends an attachment; one that is not there is no error, a thing or certificate that is not is.
+func (r *Registry) DetachThingPrincipal(ctx context.Context, thing, principal string) error {
+	id, err := r.certificateOf(principal)
+	if err != nil {
+		return err
+	}
+	if _, _, err := r.loadThing(ctx, thing); err != nil {
+		return err
+	}
+	return r.changeCertificate(ctx, id, nil, func(c *Certificate) ([]store.DocOp, error) {
+		_, _, err := load[Attachment](ctx, r.cfg.Store, certThingsBucket, c.ID+"/"+thing)
+		if fault.Is(err, fault.NotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		c.Things--
+		c.Exclusive = ""
+		return []store.DocOp{
+			remove(certThingsBucket, c.ID+"/"+thing, store.Condition{}),
+			remove(thingCertsBucket, thing+"/"+c.ID, store.Condition{}),
+		}, nil
+	})
+}
+
+// ListThingPrincipals gives what is attached to a thing, of one type if t is not empty.
+func (r *Registry) ListThingPrincipals(ctx context.Context, thing string, t AttachmentType, p Page) ([]Attachment, string, error) {
+	if _, _, err := r.loadThing(ctx, thing); err != nil {
+		return nil, "", err
+	}
+	return r.attachments(ctx, thingCertsBucket, thing+"/", p, func(a *Attachment, id string) bool {
+		a.Thing, a.Principal = thing, r.ARN("cert/"+id)
+		return t == "" || a.Type == t
+	})
+}
+
+// ListPrincipalThings gives what a certificate is attached to, of one type if t is not empty.
+func (r *Registry) ListPrincipalThings(ctx context.Context, principal string, t AttachmentType, p Page) ([]Attachment, string, error) {
+	id, err := r.certificateOf(principal)
+	if err != nil {
+		return nil, "", err
+	}
+	if _, _, err := r.loadCertificate(ctx, id); err != nil {
+		return nil, "", err
+	}
+	return r.attachments(ctx, certThingsBucket, id+"/", p, func(a *Attachment, thing string) bool {
+		a.Thing, a.Principal = thing, principal
+		return t == "" || a.Type == t
+	})
+}
+
+// attachments walks one side's documents; accept completes each from the part of its key behind prefix.
+func (r *Registry) attachments(ctx context.Context, bucket, prefix string, p Page, accept func(*Attachment, string) bool) (list []Attachment, next string, err error) {
+	after := ""
+	if p.After != "" {
+		after = prefix + p.After
+	}
+	last := ""
+	for d, err := range r.cfg.Store.List(ctx, bucket, prefix, after, 0) {
+		if err != nil {
+			return nil, "", err
+		}
+		a, err := decode[Attachment](bucket, d)
+		if err != nil {
+			return nil, "", err
+		}
+		key := strings.TrimPrefix(d.Key, prefix)
+		if !accept(a, key) {
+			continue
+		}
+		if p.Limit > 0 && len(list) == p.Limit {
+			return list, last, nil
+		}
+		list, last = append(list, *a), key
+	}
+	return list, "", nil
+}
+
+// targetKey is the key of one target of a policy: the resource part of the target's ARN, so that other kinds of target
+// find their place beside.
+func targetKey(policyName, certID string) string { return policyName + "/cert/" + certID }

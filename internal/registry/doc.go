@@ -1,0 +1,12 @@
+// Package registry knows things, certificates, policies and who is attached to whom. It answers one question on the hot
+// path, "whose certificate is this?" (Identify), and the operator's questions beside it.
+//
+// The store is the truth; the registry keeps no state of its own but a bounded cache of identities, which store.Watch
+// keeps honest. Each change is one store.Commit, waited for, with conditions on the revisions that were read: of two
+// concurrent creates one wins. What a condition cannot say (that a policy still exists while a certificate takes it) is
+// guarded by a lock per name, which holds on one node; a clustered store needs a guard document instead.
+//
+// The Authority is the private CA: one root, the server's certificates, and the signature under device certificates.
+//
+// It imports fault, policy and store. It knows neither HTTP nor MQTT, and it authorises nobody.
+package registry

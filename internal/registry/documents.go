@@ -1,0 +1,119 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+
+	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/store"
+)
+
+// The layout in the store, format 1. Values are JSON; a key's parts are separated by slashes, which no name may hold.
+//
+//	registry/meta             format                       the number of this layout
+//	registry/things           THING                        Thing
+//	registry/certificates     CERT                         Certificate, with the names of its policies and what it is attached to
+//	registry/policies         POLICY                       Policy with all its versions
+//	registry/by-age           certificates/asc/AGE/CERT    nothing: the order of lists, oldest first …
+//	                          certificates/desc/AGE/CERT   … and newest first (AGE is 16 hex digits); policies/… likewise
+//	registry/cert-things      CERT/THING                   Attachment: what the certificate is attached to
+//	registry/thing-certs      THING/CERT                   Attachment: the same, seen from the thing
+//	registry/policy-targets   POLICY/cert/CERT             nothing: who has the policy
+//
+// The certificate's document is rewritten under its revision with each attachment, so that whatever concerns one
+// certificate (its limit of policies, its exclusive thing, its deletion) is decided by one revision. The other buckets
+// repeat that for the other side and are written in the same commit.
+const (
+	metaBucket          = "registry/meta"
+	thingsBucket        = "registry/things"
+	certificatesBucket  = "registry/certificates"
+	policiesBucket      = "registry/policies"
+	byAgeBucket         = "registry/by-age"
+	certThingsBucket    = "registry/cert-things"
+	thingCertsBucket    = "registry/thing-certs"
+	policyTargetsBucket = "registry/policy-targets"
+
+	formatKey = "format"
+	format    = 1
+)
+
+// checkFormat writes the number of the layout into a fresh store and refuses a newer one.
+func checkFormat(ctx context.Context, s store.Store) error {
+	d, err := s.Get(ctx, metaBucket, formatKey)
+	if fault.Is(err, fault.NotFound) {
+		err = commit(s, store.DocOp{
+			Bucket: metaBucket, Key: formatKey, Value: strconv.AppendInt(nil, format, 10), If: store.Condition{Absent: true},
+		})
+		if fault.Is(err, fault.Conflict) {
+			return checkFormat(ctx, s) // another node was faster
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	if n, err := strconv.Atoi(string(d.Value)); err != nil || n != format {
+		return fault.New(fault.Unsupported, "the registry in this store has format %s, this thingwire knows format %d",
+			quote(string(d.Value)), format).WithRemedy("use the thingwire that wrote it, or a newer one")
+	}
+	return nil
+}
+
+// commit makes ops durable together.
+func commit(s store.Store, ops ...store.DocOp) error {
+	b := &store.Batch{Docs: ops}
+	return s.Commit(b).Wait()
+}
+
+// commit makes ops durable together and lets the cache forget what they change, so that whoever made the change sees it.
+func (r *Registry) commit(ops ...store.DocOp) error {
+	if err := commit(r.cfg.Store, ops...); err != nil {
+		return err
+	}
+	for i := range ops {
+		r.cache.forget(ops[i].Bucket, ops[i].Key)
+	}
+	return nil
+}
+
+// load reads one document into a T and gives its revision.
+func load[T any](ctx context.Context, s store.Docs, bucket, key string) (*T, uint64, error) {
+	d, err := s.Get(ctx, bucket, key)
+	if err != nil {
+		return nil, 0, err
+	}
+	v, err := decode[T](bucket, d)
+	return v, d.Rev, err
+}
+
+func decode[T any](bucket string, d store.Doc) (*T, error) {
+	v := new(T)
+	if err := json.Unmarshal(d.Value, v); err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "document %s of %s cannot be read", quote(d.Key), bucket)
+	}
+	return v, nil
+}
+
+// put is the write of v under a condition.
+func put(bucket, key string, v any, when store.Condition) store.DocOp {
+	value, err := json.Marshal(v)
+	if err != nil {
+		panic("registry: a document that cannot be marshalled: " + err.Error()) // only strings, numbers and times
+	}
+	return store.DocOp{Bucket: bucket, Key: key, Value: value, If: when}
+}
+
+func remove(bucket, key string, when store.Condition) store.DocOp {
+	return store.DocOp{Bucket: bucket, Key: key, Delete: true, If: when}
+}
+
+// mark is the write of a document whose key says it all.
+func mark(bucket, key string) store.DocOp {
+	return store.DocOp{Bucket: bucket, Key: key, Value: []byte("{}")}
+}
+
+// absent holds for the first writer alone.
+var absent = store.Condition{Absent: true}
+
+func atRev(rev uint64) store.Condition { return store.Condition{Rev: rev} }

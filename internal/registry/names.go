@@ -1,0 +1,35 @@
+package registry
+
+import (
+	"regexp"
+	"unicode/utf8"
+
+	"github.com/thingwire/thingwire/internal/fault"
+)
+
+// The patterns of names: AWS IoT API reference, the types of the same names.
+var (
+	thingName      = namePattern{"thing name", regexp.MustCompile(`^[a-zA-Z0-9:_-]+$`), 1, 128}
+	policyName     = namePattern{"policy name", regexp.MustCompile(`^[\w+=,.@-]+$`), 1, 128}
+	attributeName  = namePattern{"attribute name", regexp.MustCompile(`^[a-zA-Z0-9_.,@/:#-]+$`), 1, 128}
+	attributeValue = namePattern{"attribute value", regexp.MustCompile(`^[a-zA-Z0-9_.,@/:#=\[\]-]*$`), 0, 800}
+	certificateID  = namePattern{"certificate id", regexp.MustCompile(`^(0x)?[a-fA-F0-9]+$`), 64, 64}
+	versionID      = namePattern{"policy version id", regexp.MustCompile(`^[0-9]+$`), 1, 19}
+)
+
+type namePattern struct {
+	what     string
+	pattern  *regexp.Regexp
+	min, max int
+}
+
+// check refuses s with words that hold the rule. What it refuses may be anything, so it is quoted and cut.
+func (p *namePattern) check(s string) error {
+	if n := utf8.RuneCountInString(s); n < p.min || n > p.max {
+		return fault.New(fault.Invalid, "%s %s has %d characters, %d to %d are allowed", p.what, quote(s), n, p.min, p.max)
+	}
+	if !p.pattern.MatchString(s) {
+		return fault.New(fault.Invalid, "%s %s does not match %s", p.what, quote(s), p.pattern)
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/thingwire/thingwire/internal/store"
+)
+
+// Config is what a Registry needs. Store is required.
+type Config struct {
+	Account   string // twelve digits; "000000000000" when empty
+	Region    string // "us-east-1" when empty
+	Partition string // aws, aws-cn or aws-us-gov; taken from the region when empty
+
+	Store     store.Store
+	Authority *Authority // signs device certificates; without one, creating certificates is refused
+
+	Now func() time.Time // time.Now when nil
+}
+
+// Registry is safe for concurrent use.
+type Registry struct {
+	cfg       Config
+	arnPrefix string // up to and including the colon before the resource
+	names     *nameLocks
+	cache     *cache
+	news      *news
+
+	background context.Context // of the reads that no caller waits for; ends with Close
+	cancel     context.CancelFunc
+}
+
+// Open starts a registry on a store. It starts one goroutine, which Close ends.
+func Open(ctx context.Context, cfg Config) (*Registry, error) {
+	if cfg.Store == nil {
+		return nil, errors.New("registry: Config.Store is missing")
+	}
+	if err := checkFormat(ctx, cfg.Store); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	r := &Registry{
+		cfg:       cfg,
+		arnPrefix: "arn:" + cfg.Partition + ":iot:" + cfg.Region + ":" + cfg.Account + ":",
+		names:     newNameLocks(),
+		cache:     newCache(),
+	}
+	r.background, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	r.news = openNews(r)
+	return r, nil
+}
+
+// Close ends the registry's watches and waits for its goroutine. The store stays open.
+func (r *Registry) Close() {
+	r.cancel()
+	r.news.close()
+}
+
+func (c Config) withDefaults() Config {
+	if c.Account == "" {
+		c.Account = "000000000000"
+	}
+	if c.Region == "" {
+		c.Region = "us-east-1"
+	}
+	if c.Partition == "" {
+		c.Partition = partitionOf(c.Region)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// now is the time as documents keep it: UTC, in milliseconds, as AWS shows it.
+func (r *Registry) now() time.Time { return r.cfg.Now().UTC().Truncate(time.Millisecond) }
