@@ -1,0 +1,138 @@
+package pebble
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// clear deletes the dead entries of q, a part of them if shared bodies among them make it read more than budget allows.
+// It says what that cost.
+func (s *Store) clear(q *queue, budget int) (cost int, finished bool, err error) {
+	s.count(q)
+	end := q.counted
+	if end > q.deleted.seq {
+		to, err := s.before(q, end+1)
+		if err != nil {
+			return 0, false, err
+		}
+		if to.shared != q.deleted.shared {
+			if to, err = s.release(q, min(end, q.deleted.seq+uint64(budget))); err != nil {
+				return 0, false, err
+			}
+			cost = int(to.seq - q.deleted.seq) //nolint:gosec // at most budget
+		}
+		if err := s.deleteEntries(q, to); err != nil {
+			return 0, false, err
+		}
+	}
+	if q.deleted.seq < end {
+		return cost, false, nil
+	}
+	return cost + 1, true, s.cleared(q)
+}
+
+// deleteEntries deletes up to the mark and writes the cursor.
+func (s *Store) deleteEntries(q *queue, to mark) error {
+	b := &s.builder
+	first, n := q.deleted.seq+1, to.seq-q.deleted.seq
+	q.deleted = to
+	s.dead.Add(-int64(n)) //nolint:gosec // a difference of entries
+	if n > maxSingleDeletes {
+		if err := b.batch.DeleteRange(entryKey(q.id, first), entryKey(q.id, to.seq+1), nil); err != nil {
+			return err
+		}
+		return b.setCursor(q)
+	}
+	for seq := first; seq <= to.seq; seq++ {
+		if err := b.batch.Delete(entryKey(q.id, seq), nil); err != nil {
+			return err
+		}
+	}
+	return b.setCursor(q)
+}
+
+// cleared removes a dropped queue for good, when nothing came to it since.
+func (s *Store) cleared(q *queue) error {
+	b := &s.builder
+	if !q.dropped || q.gone || q.last.seq != q.deleted.seq {
+		return nil
+	}
+	b.remove(q)
+	if err := b.batch.Delete(idKey(kindDropped, uint64(q.id)), nil); err != nil {
+		return err
+	}
+	return b.batch.Delete(idKey(kindCursor, uint64(q.id)), nil)
+}
+
+// release reads the dead entries up to the number end and gives back their shared bodies. It returns the mark behind
+// the last of them.
+func (s *Store) release(q *queue, end uint64) (to mark, err error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{
+		LowerBound: entryKey(q.id, q.deleted.seq+1),
+		UpperBound: entryKey(q.id, end+1),
+	})
+	if err != nil {
+		return mark{}, err
+	}
+	defer it.Close() //nolint:errcheck // its error is seen below
+	to = q.deleted
+	for it.First(); it.Valid(); it.Next() {
+		_, seq, ok := decodeEntryKey(it.Key())
+		e, err := entryAt(it)
+		if err != nil || !ok {
+			return mark{}, errors.Join(errCorrupt, err)
+		}
+		if e.shared {
+			if err := s.releaseBody(e.id); err != nil {
+				return mark{}, err
+			}
+		}
+		to = e.behind(seq)
+	}
+	if to.seq != end {
+		return mark{}, errors.Join(errCorrupt, it.Error())
+	}
+	return to, it.Error()
+}
+
+// releaseBody takes one from the count of a body, in memory.
+func (s *Store) releaseBody(id uint64) error {
+	b := &s.builder
+	count, ok := b.counts[id]
+	if !ok {
+		v, closer, err := s.db.Get(idKey(kindCount, id))
+		if err != nil {
+			return err
+		}
+		count, err = decodeNumber(v)
+		if err := errors.Join(err, closer.Close()); err != nil {
+			return err
+		}
+	}
+	if count == 0 {
+		return errCorrupt
+	}
+	b.counts[id] = count - 1
+	return nil
+}
+
+// setCounts writes the counts that changed, and removes the bodies that nobody refers to any more.
+func (b *builder) setCounts() error {
+	for id, count := range b.counts {
+		if count > 0 {
+			if err := b.batch.Set(idKey(kindCount, id), binary.AppendUvarint(nil, count), nil); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := b.batch.Delete(idKey(kindCount, id), nil); err != nil {
+			return err
+		}
+		if err := b.batch.Delete(idKey(kindBody, id), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}

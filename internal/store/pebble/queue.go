@@ -1,0 +1,206 @@
+package pebble
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/thingwire/thingwire/internal/store"
+)
+
+// queue is what the store knows about a queue without looking at its entries. It is loaded at first touch and stays in
+// memory (some 200 bytes) until the queue is dropped.
+type queue struct {
+	id      store.QueueID
+	loading sync.Once
+	broken  error // of loading
+
+	// The committer alone touches these once loaded. The counts begin anywhere: only differences mean something.
+	last    mark   // behind the newest entry given
+	deleted mark   // behind the last entry that is gone from the disk
+	counted uint64 // entries up to this one are part of Store.dead
+	dropped bool   // to be removed when its entries are
+	gone    bool   // was removed; whoever still holds it holds nothing
+	filed   bool   // in Store.sweep
+	flight  uint64 // the flight that has it in touched, at slot
+	slot    int
+
+	mu      sync.Mutex
+	durable mark   // behind the newest durable entry
+	trimmed uint64 // entries up to this one are forgotten
+	dirty   bool   // trimmed is ahead of the disk; in Store.trims.dirty
+}
+
+// mark is a place in a queue: the entry seq, and what the queue had up to and including it.
+type mark struct{ seq, bytes, shared uint64 }
+
+// queue finds or loads a queue. It reads from the disk at the first touch, on the caller's goroutine.
+func (s *Store) queue(id store.QueueID) (*queue, error) {
+	s.queues.mu.RLock()
+	q := s.queues.by[id]
+	s.queues.mu.RUnlock()
+	if q == nil {
+		q = s.addQueue(id)
+	}
+	q.loading.Do(func() {
+		if q.broken = s.load(q); q.broken != nil {
+			s.forget(q)
+		}
+	})
+	return q, q.broken
+}
+
+func (s *Store) addQueue(id store.QueueID) *queue {
+	s.queues.mu.Lock()
+	defer s.queues.mu.Unlock()
+	q := s.queues.by[id]
+	if q == nil {
+		q = &queue{id: id}
+		s.queues.by[id] = q
+	}
+	return q
+}
+
+// forget removes q from memory; nothing of it is in flight.
+func (s *Store) forget(q *queue) {
+	s.queues.mu.Lock()
+	defer s.queues.mu.Unlock()
+	if s.queues.by[q.id] == q {
+		delete(s.queues.by, q.id)
+	}
+}
+
+// load reads the cursor and looks at the first and the last entry. Nothing of q is in flight: whoever appends loads
+// first, and the memory of a queue outlives its flights. So all that it sees is durable.
+func (s *Store) load(q *queue) error {
+	c, err := s.readCursor(q.id)
+	if err != nil {
+		return err
+	}
+	q.dropped, err = s.has(idKey(kindDropped, uint64(q.id)))
+	if err != nil {
+		return err
+	}
+	first, last, err := s.ends(q.id, c.deleted)
+	if err != nil {
+		return err
+	}
+	q.mu.Lock() // not for the committer's fields; fileAll may look at them when it saw durable
+	defer q.mu.Unlock()
+	q.deleted = mark{c.deleted, first.bytes, first.shared}
+	q.last = mark{max(c.last, last.seq), last.bytes, last.shared}
+	q.durable, q.trimmed, q.counted = q.last, c.trimmed, c.trimmed
+	if q.dropped {
+		q.trimmed = q.last.seq
+	}
+	s.dead.Add(int64(c.trimmed - c.deleted)) //nolint:gosec // a difference of entries
+	return nil
+}
+
+func (s *Store) readCursor(id store.QueueID) (cursor, error) {
+	v, closer, err := s.db.Get(idKey(kindCursor, uint64(id)))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return cursor{}, nil
+	}
+	if err != nil {
+		return cursor{}, err
+	}
+	defer closer.Close() //nolint:errcheck // a read that succeeded
+	return decodeCursor(v)
+}
+
+func (s *Store) has(key []byte) (bool, error) {
+	_, closer, err := s.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, closer.Close()
+}
+
+// ends gives the mark before the first entry behind deleted, and the mark behind the last entry; zero if there is none.
+func (s *Store) ends(id store.QueueID, deleted uint64) (first, last mark, err error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(id, deleted+1), UpperBound: entriesEnd(id)})
+	if err != nil {
+		return mark{}, mark{}, err
+	}
+	defer it.Close() //nolint:errcheck // its error is seen below
+	if !it.First() {
+		return mark{}, mark{}, it.Error()
+	}
+	e, err := entryAt(it)
+	if err != nil {
+		return mark{}, mark{}, err
+	}
+	first = mark{deleted, e.bytesBefore, e.sharedBefore}
+	if !it.Last() {
+		return mark{}, mark{}, errors.Join(errCorrupt, it.Error())
+	}
+	if e, err = entryAt(it); err != nil {
+		return mark{}, mark{}, err
+	}
+	_, seq, ok := decodeEntryKey(it.Key())
+	if !ok {
+		return mark{}, mark{}, errCorrupt
+	}
+	return first, e.behind(seq), nil
+}
+
+// behind is the mark behind the entry e, which has the number seq.
+func (e *entry) behind(seq uint64) mark {
+	m := mark{seq, e.bytesBefore + e.size, e.sharedBefore}
+	if e.shared {
+		m.shared++
+	}
+	return m
+}
+
+func entryAt(it *pebble.Iterator) (entry, error) {
+	v, err := it.ValueAndErr()
+	if err != nil {
+		return entry{}, err
+	}
+	return decodeEntry(v)
+}
+
+// before is the mark before the entry seq, which must be on disk, or behind the last one if seq is last+1. Only the
+// committer may ask.
+func (s *Store) before(q *queue, seq uint64) (mark, error) {
+	if seq == q.last.seq+1 {
+		return q.last, nil
+	}
+	e, err := s.readEntry(q.id, seq)
+	if err != nil {
+		return mark{}, err
+	}
+	return mark{seq - 1, e.bytesBefore, e.sharedBefore}, nil
+}
+
+// readEntry reads one entry without its body.
+func (s *Store) readEntry(id store.QueueID, seq uint64) (entry, error) {
+	v, closer, err := s.db.Get(entryKey(id, seq))
+	if err != nil {
+		return entry{}, err
+	}
+	defer closer.Close() //nolint:errcheck // a read that succeeded
+	e, err := decodeEntry(v)
+	e.body = nil
+	return e, err
+}
+
+// view is the part of the queue that can be read now.
+func (q *queue) view() (trimmed uint64, durable mark) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.trimmed, q.durable
+}
+
+// landed makes the entries up to m readable.
+func (q *queue) landed(m mark) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.durable = m
+}
