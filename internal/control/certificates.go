@@ -1,0 +1,154 @@
+package control
+
+import (
+	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/registry"
+)
+
+type keyPair struct {
+	PublicKey  string `json:"PublicKey"`
+	PrivateKey string `json:"PrivateKey"`
+}
+
+type newCertificate struct {
+	CertificateArn string   `json:"certificateArn"`
+	CertificateID  string   `json:"certificateId"`
+	CertificatePem string   `json:"certificatePem,omitempty"`
+	KeyPair        *keyPair `json:"keyPair,omitempty"`
+}
+
+func createKeysAndCertificate(c *call) (any, error) {
+	active, err := c.boolean("setAsActive")
+	if err != nil {
+		return nil, err
+	}
+	k, err := c.registry().CreateKeysAndCertificate(c.Context(), active)
+	if err != nil {
+		return nil, err
+	}
+	return newCertificate{c.arn("cert", k.ID), k.ID, k.PEM, &keyPair{k.PublicKeyPEM, k.PrivateKeyPEM}}, nil
+}
+
+func createCertificateFromCsr(c *call) (any, error) {
+	var in struct {
+		CertificateSigningRequest string `json:"certificateSigningRequest"`
+	}
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	active, err := c.boolean("setAsActive")
+	if err != nil {
+		return nil, err
+	}
+	cert, err := c.registry().CreateCertificateFromCSR(c.Context(), in.CertificateSigningRequest, active)
+	if err != nil {
+		return nil, err
+	}
+	return newCertificate{c.arn("cert", cert.ID), cert.ID, cert.PEM, nil}, nil
+}
+
+func registerCertificateWithoutCA(c *call) (any, error) {
+	var in struct {
+		CertificatePem string          `json:"certificatePem"`
+		Status         registry.Status `json:"status"`
+	}
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	cert, err := c.registry().RegisterCertificateWithoutCA(c.Context(), in.CertificatePem, in.Status)
+	if err != nil {
+		return nil, err
+	}
+	return newCertificate{CertificateArn: c.arn("cert", cert.ID), CertificateID: cert.ID}, nil
+}
+
+type validity struct {
+	NotBefore epoch `json:"notBefore"`
+	NotAfter  epoch `json:"notAfter"`
+}
+
+type certificateDescription struct {
+	CertificateArn   string          `json:"certificateArn"`
+	CertificateID    string          `json:"certificateId"`
+	Status           registry.Status `json:"status"`
+	CertificatePem   string          `json:"certificatePem"`
+	OwnedBy          string          `json:"ownedBy"`
+	CreationDate     epoch           `json:"creationDate"`
+	LastModifiedDate epoch           `json:"lastModifiedDate"`
+	CustomerVersion  int             `json:"customerVersion"`
+	TransferData     struct{}        `json:"transferData"` // never transferred
+	GenerationID     string          `json:"generationId"`
+	Validity         validity        `json:"validity"`
+	CertificateMode  registry.Mode   `json:"certificateMode"`
+}
+
+func describeCertificate(c *call) (any, error) {
+	cert, err := c.registry().DescribeCertificate(c.Context(), c.labels["certificateId"])
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		CertificateDescription certificateDescription `json:"certificateDescription"`
+	}{certificateDescription{
+		CertificateArn:   c.arn("cert", cert.ID),
+		CertificateID:    cert.ID,
+		Status:           cert.Status,
+		CertificatePem:   cert.PEM,
+		OwnedBy:          c.cfg.Account,
+		CreationDate:     epoch(cert.Created),
+		LastModifiedDate: epoch(cert.Modified),
+		CustomerVersion:  cert.Version,
+		GenerationID:     cert.GenerationID,
+		Validity:         validity{epoch(cert.NotBefore), epoch(cert.NotAfter)},
+		CertificateMode:  cert.Mode,
+	}}, nil
+}
+
+func updateCertificate(c *call) (any, error) {
+	status := registry.Status(c.query.Get("newStatus"))
+	if status == "" {
+		return nil, fault.New(fault.Invalid, "newStatus is missing").WithRemedy("use ACTIVE, INACTIVE or REVOKED")
+	}
+	return nil, c.registry().UpdateCertificate(c.Context(), c.labels["certificateId"], status)
+}
+
+func deleteCertificate(c *call) (any, error) {
+	force, err := c.boolean("forceDelete")
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.registry().DeleteCertificate(c.Context(), c.labels["certificateId"], force)
+}
+
+type certificateSummary struct {
+	CertificateArn  string          `json:"certificateArn"`
+	CertificateID   string          `json:"certificateId"`
+	Status          registry.Status `json:"status"`
+	CertificateMode registry.Mode   `json:"certificateMode"`
+	CreationDate    epoch           `json:"creationDate"`
+}
+
+func listCertificates(c *call) (any, error) {
+	page, err := c.page(byMarker)
+	if err != nil {
+		return nil, err
+	}
+	ascending, err := c.boolean("isAscendingOrder")
+	if err != nil {
+		return nil, err
+	}
+	certs, next, err := c.registry().ListCertificates(c.Context(), ascending, page)
+	if err != nil {
+		return nil, err
+	}
+	out := struct {
+		Certificates []certificateSummary `json:"certificates"`
+		NextMarker   string               `json:"nextMarker,omitempty"`
+	}{make([]certificateSummary, 0, len(certs)), c.token(next)}
+	for _, cert := range certs {
+		out.Certificates = append(out.Certificates, certificateSummary{
+			c.arn("cert", cert.ID), cert.ID, cert.Status, cert.Mode, epoch(cert.Created),
+		})
+	}
+	return out, nil
+}

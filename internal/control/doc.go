@@ -1,0 +1,15 @@
+// Package control is the operator door: the control plane of AWS IoT Core in its own wire form (rest-json), answered
+// from the registry.
+//
+// Operations are a table (operations.go and the files beside it). To add one: write a function
+// func(*call) (any, error) that decodes what it needs from the call's labels, query, headers and body, asks the
+// registry and returns the response members; then add one row with name, method, path template and resource (the action
+// is "iot:" and the name). absent.txt lists all of AWS's operations, and the table wins over it: what has no row is
+// refused by its name in AWS's shape with status 501, never answered with "ok".
+//
+// The handler authorises (the caller's policies decide on the action and resource of the row) but does not
+// authenticate: the door that owns the socket puts a Caller into the request's context with WithCaller, and a request
+// without one is refused. Routing is on the escaped path, because labels carry %2F.
+//
+// It may import broker, fault, policy, registry and topic; of these it needs fault, policy and registry so far.
+package control

@@ -1,0 +1,181 @@
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/policy"
+	"github.com/thingwire/thingwire/internal/registry"
+)
+
+// maxBody holds the largest request there is, a policy document of 404,600 characters with every quote escaped.
+const maxBody = 1 << 20
+
+// Config is what the control plane answers from.
+type Config struct {
+	Registry *registry.Registry
+	Account  string
+	Region   string
+
+	// Endpoints says which host name DescribeEndpoint answers for each endpoint type ("iot:Data-ATS", …). A type that
+	// is absent or empty, and a nil function, answer with the request's own host without port.
+	Endpoints func() map[string]string
+
+	Log *slog.Logger // failures inside; nowhere when nil
+}
+
+// Handler serves the control plane. It must not sit behind an http.ServeMux: that one cleans paths, and labels may hold
+// slashes.
+type Handler struct {
+	cfg    Config
+	routes routes
+	mounts []mount
+}
+
+type mount struct {
+	prefix  string
+	handler http.Handler
+}
+
+// New makes the handler.
+func New(cfg Config) *Handler {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Handler{cfg: cfg, routes: newRoutes(operations(), absentOperations())}
+}
+
+// Mount serves all paths that begin with prefix ("/_thingwire/v1/") by handler. The caller is checked first, so handler
+// finds one in the request's context; what it may do is handler's to decide. Call it before the first request.
+func (h *Handler) Mount(prefix string, handler http.Handler) {
+	h.mounts = append(h.mounts, mount{prefix, handler})
+}
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := uuid.NewString()
+	w.Header().Set("x-amzn-RequestId", id)
+	defer h.recoverFrom(w, r, id)
+	caller, ok := CallerFrom(r.Context())
+	if !ok {
+		h.refuse(w, r, id, fault.New(fault.Unauthenticated, "Missing Authentication Token").
+			WithRemedy("sign the request with Signature Version 4, or use the admin socket"))
+		return
+	}
+	for _, m := range h.mounts {
+		if strings.HasPrefix(r.URL.Path, m.prefix) {
+			m.handler.ServeHTTP(w, r)
+			return
+		}
+	}
+	answer, err := h.answer(w, r, caller)
+	if err != nil {
+		h.refuse(w, r, id, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+// answer is one operation from its path to its response members.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, caller Caller) (any, error) {
+	op, labels, err := h.routes.find(r.Method, r.URL.EscapedPath())
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	c := &call{Request: r, cfg: &h.cfg, op: op, labels: labels, query: r.URL.Query(), body: body}
+	if err := h.authorise(c, caller); err != nil {
+		return nil, err
+	}
+	return op.run(c)
+}
+
+func unreadable(err error) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return fault.New(fault.TooLarge, "the request's body is over %d bytes", maxBody)
+	}
+	return fault.Wrap(fault.Invalid, err, "the request's body cannot be read")
+}
+
+// authorise asks the caller's policies. The words are AWS's; tools look for them.
+func (h *Handler) authorise(c *call, caller Caller) error {
+	req := &policy.Request{
+		Action: "iot:" + c.op.name, Resource: h.resource(c), Vars: caller.Vars, Now: time.Now(),
+	}
+	if caller.Policies.Decide(req).Allowed {
+		return nil
+	}
+	return fault.New(fault.Denied, "User: %s is not authorized to perform: %s on resource: %s", caller.ARN, req.Action, req.Resource).
+		WithRemedy("%s", caller.Policies.Explain(req))
+}
+
+// resource fills the labels into the operation's resource.
+func (h *Handler) resource(c *call) string {
+	if c.op.resource == "*" {
+		return "*"
+	}
+	kind, label, _ := strings.Cut(c.op.resource, "/")
+	return h.cfg.Registry.ARN(kind + "/" + c.labels[strings.Trim(label, "{}")])
+}
+
+// recoverFrom keeps a panic from reaching net/http, whose empty answer no SDK can read.
+func (h *Handler) recoverFrom(w http.ResponseWriter, r *http.Request, id string) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler { //nolint:errorlint // a panic value, never wrapped
+		panic(p)
+	}
+	h.cfg.Log.ErrorContext(r.Context(), "panic in the control plane", slog.String("request", id), slog.Any("panic", p),
+		slog.String("stack", string(debug.Stack())))
+	writeFailure(w, errors.New("panic"), id)
+}
+
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, id string, err error) {
+	if fault.Is(err, fault.Internal) {
+		h.cfg.Log.ErrorContext(r.Context(), "control plane request failed", slog.String("request", id),
+			slog.String("method", r.Method), slog.String("path", r.URL.EscapedPath()), slog.Any("err", err))
+	}
+	writeFailure(w, err, id)
+}
+
+// WriteFailure answers with an error in AWS's shape. It is for the handlers beside, mounted and data plane.
+func WriteFailure(w http.ResponseWriter, err error) {
+	writeFailure(w, err, w.Header().Get("x-amzn-RequestId"))
+}
+
+func writeFailure(w http.ResponseWriter, err error, id string) {
+	f := failureOf(err, id)
+	w.Header().Set("x-amzn-ErrorType", f.name)
+	writeJSON(w, f.status, f)
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	body := []byte("{}")
+	if v != nil {
+		var err error
+		if body, err = json.Marshal(v); err != nil {
+			status, body = http.StatusInternalServerError, []byte(`{"message":"the answer cannot be written"}`)
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client went away
+}
+
+var _ http.Handler = (*Handler)(nil)
