@@ -51,7 +51,7 @@ func (p *statementParser) operator(at, name string, n node) error {
 
 var (
 	errUnknownOperator = errors.New("unknown operator")
-	errNullQualified   = errors.New("Null takes neither a prefix nor IfExists:")
+	errNullQualified   = errors.New("neither prefix nor IfExists go with Null, but there is")
 )
 
 // parseOperator takes prefix and suffix off an operator.

@@ -14,6 +14,7 @@ func TestConditionOperators(t *testing.T) {
 	}{
 		{"StringEquals", `"a*"`, "a*", "ab", "A*"},
 		{"StringEqualsIgnoreCase", `"Straße"`, "STRAßE", "Strasse", ""},
+		{"StringEqualsIgnoreCase", `"${test:Other, 'D'}-${$}"`, "d-$", "D", ""},
 		{"StringLike", `"a*c?"`, "abbbcd", "abbb", ""},
 		{"StringLike", `["x","y*"]`, "yes", "no", ""},
 		{"NumericEquals", `"10"`, "10.0", "10.1", "ten"},

@@ -133,24 +133,3 @@ func (t *atom) literal(vals []string) string {
 	}
 	return t.text
 }
-
-// String is the text of the pattern as a person would write it.
-func (p *pattern) String() string {
-	var b strings.Builder
-	for i, seg := range p.segments {
-		if i > 0 {
-			b.WriteByte('*')
-		}
-		for _, t := range seg {
-			switch t.kind {
-			case atomText:
-				b.WriteString(t.text)
-			case atomAny:
-				b.WriteByte('?')
-			case atomVar:
-				b.WriteString(p.vars[t.n].text)
-			}
-		}
-	}
-	return b.String()
-}
