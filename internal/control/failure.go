@@ -40,14 +40,14 @@ var byKind = [...]struct {
 }
 
 // statusOf are the statuses of the names that the registry gives (AWS IoT API reference, "Common errors").
-var statusOf = map[registry.Name]int{
-	registry.MalformedPolicy:       http.StatusBadRequest,
-	registry.CertificateValidation: http.StatusBadRequest,
-	registry.CertificateState:      http.StatusNotAcceptable,
-	registry.DeleteConflict:        http.StatusConflict,
-	registry.VersionConflict:       http.StatusConflict,
-	registry.VersionsLimitExceeded: http.StatusConflict,
-	registry.LimitExceeded:         http.StatusGone,
+var statusOf = map[registry.NameError]int{
+	registry.ErrMalformedPolicy:       http.StatusBadRequest,
+	registry.ErrCertificateValidation: http.StatusBadRequest,
+	registry.ErrCertificateState:      http.StatusNotAcceptable,
+	registry.ErrDeleteConflict:        http.StatusConflict,
+	registry.ErrVersionConflict:       http.StatusConflict,
+	registry.ErrVersionsLimitExceeded: http.StatusConflict,
+	registry.ErrLimitExceeded:         http.StatusGone,
 }
 
 // failureOf translates err. An error inside is not shown; the request id finds it in the log.
@@ -60,10 +60,10 @@ func failureOf(err error, requestID string) failure {
 		return f
 	}
 	f.Message = message(e)
-	if name, ok := errors.AsType[registry.Name](err); ok && statusOf[name] != 0 {
+	if name, ok := errors.AsType[registry.NameError](err); ok && statusOf[name] != 0 {
 		f.status, f.name = statusOf[name], string(name)
 	}
-	if t, ok := errors.AsType[*registry.Taken](err); ok {
+	if t, ok := errors.AsType[*registry.TakenError](err); ok {
 		f.ResourceID, f.ResourceARN = t.ResourceID, t.ResourceARN
 	}
 	return f
@@ -73,7 +73,7 @@ func failureOf(err error, requestID string) failure {
 func message(e *fault.Error) string {
 	shown := *e
 	switch shown.Err.(type) { //nolint:errorlint // only what lies directly below would be printed
-	case registry.Name, *registry.Taken:
+	case registry.NameError, *registry.TakenError:
 		shown.Err = nil
 	}
 	return shown.Error()

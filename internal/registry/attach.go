@@ -46,7 +46,7 @@ func (r *Registry) AttachPolicy(ctx context.Context, name, target string) error 
 			return nil, nil
 		}
 		if len(c.Policies) >= maxPoliciesPerTarget {
-			return nil, refuse(fault.Throttled, LimitExceeded, "certificate %s has %d policies already", id, len(c.Policies)).
+			return nil, refuse(fault.Throttled, ErrLimitExceeded, "certificate %s has %d policies already", id, len(c.Policies)).
 				WithRemedy("put more statements into fewer policies")
 		}
 		c.Policies = slices.Insert(c.Policies, i, name)

@@ -220,7 +220,7 @@ func (a *Authority) openRoot() error {
 		return err
 	}
 	a.key, a.root = key, root
-	if old, err := os.ReadFile(certFile); err == nil && slices.Equal(old, a.RootPEM()) { //nolint:gosec // in our own directory
+	if old, err := os.ReadFile(certFile); err == nil && slices.Equal(old, a.RootPEM()) {
 		return nil
 	}
 	return writeFile(certFile, a.RootPEM(), 0o644, replaceFile)

@@ -34,7 +34,7 @@ func readKeyAndCertificate(file string) (crypto.Signer, *x509.Certificate, error
 		return nil, nil, fault.New(fault.Denied, "%s holds a private key and has mode %04o", file, mode).
 			WithRemedy("chmod 600 %s", file)
 	}
-	data, err := os.ReadFile(file) //nolint:gosec // in our own directory
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -122,7 +122,7 @@ func place(from, to string, when whenThere) error {
 }
 
 func syncDir(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // our own directory
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func (r *Registry) UpdateCertificate(ctx context.Context, id string, status Stat
 	}
 	return r.changeCertificate(ctx, id, nil, func(c *Certificate) ([]store.DocOp, error) {
 		if c.Status == PendingTransfer {
-			return nil, refuse(fault.Conflict, CertificateState, "certificate %s is being transferred", c.ID)
+			return nil, refuse(fault.Conflict, ErrCertificateState, "certificate %s is being transferred", c.ID)
 		}
 		if c.Status == status {
 			return nil, nil
@@ -123,15 +123,15 @@ func (r *Registry) DeleteCertificate(ctx context.Context, id string, force bool)
 
 func (c *Certificate) checkDelete(force bool) error {
 	if c.Status != Inactive && c.Status != Revoked {
-		return refuse(fault.Conflict, CertificateState, "certificate %s is %s and cannot be deleted", c.ID, c.Status).
+		return refuse(fault.Conflict, ErrCertificateState, "certificate %s is %s and cannot be deleted", c.ID, c.Status).
 			WithRemedy("set it INACTIVE first: aws iot update-certificate --certificate-id %s --new-status INACTIVE", c.ID)
 	}
 	if c.Things > 0 {
-		return refuse(fault.InUse, DeleteConflict, "certificate %s is attached to %d thing(s)", c.ID, c.Things).
+		return refuse(fault.InUse, ErrDeleteConflict, "certificate %s is attached to %d thing(s)", c.ID, c.Things).
 			WithRemedy("detach them first: aws iot list-principal-things, detach-thing-principal")
 	}
 	if len(c.Policies) > 0 && !force {
-		return refuse(fault.InUse, DeleteConflict, "certificate %s has attached policies: %s", c.ID, strings.Join(c.Policies, ", ")).
+		return refuse(fault.InUse, ErrDeleteConflict, "certificate %s has attached policies: %s", c.ID, strings.Join(c.Policies, ", ")).
 			WithRemedy("detach them first, or force the deletion")
 	}
 	return nil

@@ -111,7 +111,7 @@ func TestRegisterCertificateWithoutCA(t *testing.T) {
 	}
 	_, err = r.RegisterCertificateWithoutCA(t.Context(), toPEM(cert), Active)
 	wantKind(t, err, fault.Exists, "")
-	if there, _ := errors.AsType[*Taken](err); there == nil || there.ResourceARN != r.ARN("cert/"+c.ID) {
+	if there, _ := errors.AsType[*TakenError](err); there == nil || there.ResourceARN != r.ARN("cert/"+c.ID) {
 		t.Errorf("taken by %+v", there)
 	}
 	for _, s := range []Status{PendingActivation, PendingTransfer, RegisterInactive, "active"} {
@@ -133,7 +133,7 @@ func TestRegisterCertificateWithoutCA(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		wantKind(t, err, fault.Invalid, CertificateValidation)
+		wantKind(t, err, fault.Invalid, ErrCertificateValidation)
 	}
 }
 
@@ -209,11 +209,11 @@ func TestDeleteCertificate(t *testing.T) {
 	must(t, r.AttachPolicy(t.Context(), "all", arn))
 	must(t, r.AttachThingPrincipal(t.Context(), "lamp", arn, ""))
 
-	wantKind(t, r.DeleteCertificate(t.Context(), id, true), fault.Conflict, CertificateState)
+	wantKind(t, r.DeleteCertificate(t.Context(), id, true), fault.Conflict, ErrCertificateState)
 	must(t, r.UpdateCertificate(t.Context(), id, Inactive))
-	wantKind(t, r.DeleteCertificate(t.Context(), id, true), fault.InUse, DeleteConflict)
+	wantKind(t, r.DeleteCertificate(t.Context(), id, true), fault.InUse, ErrDeleteConflict)
 	must(t, r.DetachThingPrincipal(t.Context(), "lamp", arn))
-	wantKind(t, r.DeleteCertificate(t.Context(), id, false), fault.InUse, DeleteConflict)
+	wantKind(t, r.DeleteCertificate(t.Context(), id, false), fault.InUse, ErrDeleteConflict)
 	must(t, r.DeleteCertificate(t.Context(), id, true))
 	wantKind(t, r.DeleteCertificate(t.Context(), id, true), fault.NotFound, "")
 
@@ -285,7 +285,7 @@ func FuzzRegisterCertificate(f *testing.F) {
 			_, err = identify(t, r, c.ID)
 			must(t, err)
 		} else {
-			wantKind(t, err, fault.Invalid, CertificateValidation)
+			wantKind(t, err, fault.Invalid, ErrCertificateValidation)
 		}
 		if _, err := r.CreateCertificateFromCSR(t.Context(), csrText, true); err != nil {
 			wantKind(t, err, fault.Invalid, "")

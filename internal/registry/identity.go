@@ -34,7 +34,7 @@ type ThingRef struct {
 
 // Identify says whose certificate has the SHA-256 fingerprint fp. It is on the path of every TLS connection: an answer
 // that is known costs no allocation. A certificate that is unknown or not active is refused as Unauthenticated, with
-// the Name of AWS's reason below.
+// the NameError of AWS's reason below.
 //
 // Who keeps the answer for a connection registers the connection first, so that OnChange finds it, and calls Identify
 // then (or once more): nothing that changes in between is missed.
@@ -106,7 +106,7 @@ func (r *Registry) makeIdentity(ctx context.Context, fp fingerprint) (*Identity,
 func (r *Registry) activeCertificate(ctx context.Context, certID string) (*Certificate, error) {
 	c, _, err := r.loadCertificate(ctx, certID)
 	if fault.Is(err, fault.NotFound) {
-		return nil, refuse(fault.Unauthenticated, CertificateNotRegistered, "certificate %s is not registered", certID).
+		return nil, refuse(fault.Unauthenticated, ErrCertificateNotRegistered, "certificate %s is not registered", certID).
 			WithRemedy("create one with `thingwire thing create`, or register it: aws iot register-certificate-without-ca")
 	}
 	if err != nil {
@@ -115,9 +115,9 @@ func (r *Registry) activeCertificate(ctx context.Context, certID string) (*Certi
 	if c.Status == Active {
 		return c, nil
 	}
-	name := CertificateInactive
+	name := ErrCertificateInactive
 	if c.Status == Revoked {
-		name = CertificateRevoked
+		name = ErrCertificateRevoked
 	}
 	return nil, refuse(fault.Unauthenticated, name, "certificate %s is %s", certID, c.Status).
 		WithRemedy("activate it: aws iot update-certificate --certificate-id %s --new-status ACTIVE", certID)

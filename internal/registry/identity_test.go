@@ -17,9 +17,9 @@ import (
 func TestIdentifyRefusals(t *testing.T) {
 	r := newRegistry(t)
 	_, err := r.Identify([32]byte{1})
-	wantKind(t, err, fault.Unauthenticated, CertificateNotRegistered)
+	wantKind(t, err, fault.Unauthenticated, ErrCertificateNotRegistered)
 	id, _ := register(t, r)
-	for status, name := range map[Status]Name{Inactive: CertificateInactive, Revoked: CertificateRevoked} {
+	for status, name := range map[Status]NameError{Inactive: ErrCertificateInactive, Revoked: ErrCertificateRevoked} {
 		must(t, r.UpdateCertificate(t.Context(), id, status))
 		_, err := identify(t, r, id)
 		wantKind(t, err, fault.Unauthenticated, name)
@@ -149,10 +149,10 @@ func TestOnChange(t *testing.T) {
 		got, err := identify(t, there, id)
 		return got, err == nil
 	}
-	refused := func(name Name) func(string) bool {
+	refused := func(name NameError) func(string) bool {
 		return func(id string) bool {
 			_, err := identify(t, there, id)
-			got, _ := errors.AsType[Name](err)
+			got, _ := errors.AsType[NameError](err)
 			return got == name
 		}
 	}
@@ -162,24 +162,39 @@ func TestOnChange(t *testing.T) {
 		seen   func(id string) bool
 		want   []string
 	}{
-		{"attach policy", func() error { return here.AttachPolicy(ctx, "p", arnA) },
-			func(id string) bool { got, ok := known(id); return ok && allowed(got, "one") }, []string{a}},
-		{"attach to another", func() error { return here.AttachPolicy(ctx, "p", arnB) },
-			func(id string) bool { got, ok := known(id); return ok && allowed(got, "one") }, []string{b}},
-		{"attach thing", func() error { return here.AttachThingPrincipal(ctx, "lamp", arnA, "") },
-			func(id string) bool { got, ok := known(id); return ok && len(got.Things) == 1 }, []string{a}},
-		{"attributes", func() error {
-			return here.UpdateThing(ctx, "lamp", ThingUpdate{Attributes: map[string]string{"floor": "3"}})
+		{
+			"attach policy", func() error { return here.AttachPolicy(ctx, "p", arnA) },
+			func(id string) bool { got, ok := known(id); return ok && allowed(got, "one") },
+			[]string{a},
 		},
+		{
+			"attach to another", func() error { return here.AttachPolicy(ctx, "p", arnB) },
+			func(id string) bool { got, ok := known(id); return ok && allowed(got, "one") },
+			[]string{b},
+		},
+		{
+			"attach thing", func() error { return here.AttachThingPrincipal(ctx, "lamp", arnA, "") },
+			func(id string) bool { got, ok := known(id); return ok && len(got.Things) == 1 },
+			[]string{a},
+		},
+		{
+			"attributes", func() error {
+				return here.UpdateThing(ctx, "lamp", ThingUpdate{Attributes: map[string]string{"floor": "3"}})
+			},
 			func(id string) bool {
 				got, ok := known(id)
 				return ok && len(got.Things) == 1 && got.Things[0].Attributes["floor"] == "3"
-			}, []string{a}},
-		{"new default version", func() error { _, err := here.CreatePolicyVersion(ctx, "p", allowAll, true); return err },
-			func(id string) bool { got, ok := known(id); return ok && allowed(got, "two") }, []string{a, b}},
-		{"revoke", func() error { return here.UpdateCertificate(ctx, a, Revoked) }, refused(CertificateRevoked), []string{a}},
-		{"detach thing", func() error { return here.DetachThingPrincipal(ctx, "lamp", arnA) }, refused(CertificateRevoked), []string{a}},
-		{"delete", func() error { return here.DeleteCertificate(ctx, a, true) }, refused(CertificateNotRegistered), []string{a}},
+			},
+			[]string{a},
+		},
+		{
+			"new default version", func() error { _, err := here.CreatePolicyVersion(ctx, "p", allowAll, true); return err },
+			func(id string) bool { got, ok := known(id); return ok && allowed(got, "two") },
+			[]string{a, b},
+		},
+		{"revoke", func() error { return here.UpdateCertificate(ctx, a, Revoked) }, refused(ErrCertificateRevoked), []string{a}},
+		{"detach thing", func() error { return here.DetachThingPrincipal(ctx, "lamp", arnA) }, refused(ErrCertificateRevoked), []string{a}},
+		{"delete", func() error { return here.DeleteCertificate(ctx, a, true) }, refused(ErrCertificateNotRegistered), []string{a}},
 	} {
 		t.Run(step.name, func(t *testing.T) {
 			must(t, step.change())

@@ -127,21 +127,21 @@ func parseCSR(text string) (crypto.PublicKey, error) {
 
 func parseCertificate(text string) (*x509.Certificate, error) {
 	if len(text) > maxPEM {
-		return nil, refuse(fault.Invalid, CertificateValidation, "the certificate has %d characters, at most %d are allowed", len(text), maxPEM)
+		return nil, refuse(fault.Invalid, ErrCertificateValidation, "the certificate has %d characters, at most %d are allowed", len(text), maxPEM)
 	}
 	der, err := onlyBlock(text, "CERTIFICATE")
 	if err != nil {
-		return nil, refuse(fault.Invalid, CertificateValidation, "the certificate cannot be read: %v", err)
+		return nil, refuse(fault.Invalid, ErrCertificateValidation, "the certificate cannot be read: %v", err)
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, refuse(fault.Invalid, CertificateValidation, "the certificate cannot be read: %v", err)
+		return nil, refuse(fault.Invalid, ErrCertificateValidation, "the certificate cannot be read: %v", err)
 	}
 	if err := checkSignatureAlgorithm(cert.SignatureAlgorithm); err != nil {
 		return nil, err
 	}
 	if err := checkKey(cert.PublicKey); err != nil {
-		return nil, refuse(fault.Invalid, CertificateValidation, "the key of the certificate is refused: %v", err)
+		return nil, refuse(fault.Invalid, ErrCertificateValidation, "the key of the certificate is refused: %v", err)
 	}
 	return cert, nil
 }
@@ -174,7 +174,7 @@ func checkSignatureAlgorithm(a x509.SignatureAlgorithm) error {
 		x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512:
 		return nil
 	default:
-		return refuse(fault.Invalid, CertificateValidation, "the certificate is signed with %s", a).
+		return refuse(fault.Invalid, ErrCertificateValidation, "the certificate is signed with %s", a).
 			WithRemedy("use SHA-256, SHA-384 or SHA-512 with RSA or ECDSA")
 	}
 }

@@ -50,7 +50,7 @@ func (l *nameLocks) hold(exclusive, shared []string) (release func()) {
 }
 
 func (l *nameLocks) stripe(name string) int {
-	return int(maphash.String(l.seed, name) % uint64(len(l.stripes))) //nolint:gosec // smaller than 256
+	return int(maphash.String(l.seed, name) % uint64(len(l.stripes)))
 }
 
 // The names that are locked: one space for all kinds.

@@ -52,7 +52,7 @@ func (r *Registry) isEmpty(ctx context.Context, bucket, prefix string) (bool, er
 // AWS orders certificates and policies by their creation date, either way, but the store lists upwards only: there is an
 // index for each way.
 func ageKeys(kind string, created time.Time, name string) (asc, desc string) {
-	t := uint64(created.UnixMilli()) //nolint:gosec // after 1970
+	t := uint64(created.UnixMilli())
 	return fmt.Sprintf("%s%016x/%s", ageAscending(kind), t, name), fmt.Sprintf("%s%016x/%s", ageDescending(kind), ^t, name)
 }
 

@@ -119,11 +119,11 @@ func (r *Registry) checkDeletePolicy(ctx context.Context, p *Policy) error {
 		return err
 	}
 	if !free {
-		return refuse(fault.InUse, DeleteConflict, "policy %s is attached", p.Name).
+		return refuse(fault.InUse, ErrDeleteConflict, "policy %s is attached", p.Name).
 			WithRemedy("detach it first: aws iot list-targets-for-policy, detach-policy")
 	}
 	if len(p.Versions) > 1 {
-		return refuse(fault.InUse, DeleteConflict, "policy %s has %d versions that are not the default", p.Name, len(p.Versions)-1).
+		return refuse(fault.InUse, ErrDeleteConflict, "policy %s has %d versions that are not the default", p.Name, len(p.Versions)-1).
 			WithRemedy("delete them first: aws iot list-policy-versions, delete-policy-version")
 	}
 	return nil
@@ -137,7 +137,7 @@ func (r *Registry) CreatePolicyVersion(ctx context.Context, name, document strin
 	var made PolicyVersion
 	err := r.changePolicy(ctx, name, func(p *Policy) error {
 		if len(p.Versions) >= maxPolicyVersions {
-			return refuse(fault.Throttled, VersionsLimitExceeded, "policy %s has %d versions already", name, len(p.Versions)).
+			return refuse(fault.Throttled, ErrVersionsLimitExceeded, "policy %s has %d versions already", name, len(p.Versions)).
 				WithRemedy("delete one first: aws iot list-policy-versions, delete-policy-version")
 		}
 		p.Last++
@@ -162,7 +162,7 @@ func (r *Registry) DeletePolicyVersion(ctx context.Context, name, id string) err
 			return err
 		}
 		if v.Number == p.Default {
-			return refuse(fault.InUse, DeleteConflict, "version %s of policy %s is its default", id, name).
+			return refuse(fault.InUse, ErrDeleteConflict, "version %s of policy %s is its default", id, name).
 				WithRemedy("make another version the default first, or delete the policy")
 		}
 		p.Versions = slices.DeleteFunc(p.Versions, func(o PolicyVersion) bool { return o.Number == v.Number })
@@ -226,13 +226,13 @@ func checkDocument(document string) error {
 		return fault.Wrap(fault.Invalid, err, "the policy document is refused")
 	}
 	if err != nil {
-		return refuse(fault.Invalid, MalformedPolicy, "the policy document is malformed: %v", err)
+		return refuse(fault.Invalid, ErrMalformedPolicy, "the policy document is malformed: %v", err)
 	}
 	return nil
 }
 
 func generationID() string {
 	var b [32]byte
-	rand.Read(b[:]) //nolint:errcheck // crypto/rand.Read never fails
+	rand.Read(b[:])
 	return hex.EncodeToString(b[:])
 }

@@ -27,7 +27,7 @@ func TestCreatePolicy(t *testing.T) {
 	}
 	for _, doc := range []string{"", "{}", "[]", "hello", `{"Version":"2012-10-17","Statement":{"Effect":"Maybe"}}`} {
 		_, err := r.CreatePolicy(t.Context(), "bad", doc)
-		wantKind(t, err, fault.Invalid, MalformedPolicy)
+		wantKind(t, err, fault.Invalid, ErrMalformedPolicy)
 	}
 	long := strings.Replace(allowAll, `"*"`, `"`+strings.Repeat("x", 2048)+`"`, 1)
 	_, err = r.CreatePolicy(t.Context(), "long", long)
@@ -46,13 +46,13 @@ func TestPolicyVersions(t *testing.T) {
 		}
 	}
 	_, err = r.CreatePolicyVersion(t.Context(), "p", allowOne, false)
-	wantKind(t, err, fault.Throttled, VersionsLimitExceeded)
+	wantKind(t, err, fault.Throttled, ErrVersionsLimitExceeded)
 	_, err = r.CreatePolicyVersion(t.Context(), "p", "{", false)
-	wantKind(t, err, fault.Invalid, MalformedPolicy)
+	wantKind(t, err, fault.Invalid, ErrMalformedPolicy)
 	_, err = r.CreatePolicyVersion(t.Context(), "q", allowOne, false)
 	wantKind(t, err, fault.NotFound, "")
 
-	wantKind(t, r.DeletePolicyVersion(t.Context(), "p", "3"), fault.InUse, DeleteConflict) // the default
+	wantKind(t, r.DeletePolicyVersion(t.Context(), "p", "3"), fault.InUse, ErrDeleteConflict) // the default
 	wantKind(t, r.DeletePolicyVersion(t.Context(), "p", "9"), fault.NotFound, "")
 	wantKind(t, r.DeletePolicyVersion(t.Context(), "p", "05"), fault.NotFound, "")
 	wantKind(t, r.DeletePolicyVersion(t.Context(), "p", "x"), fault.Invalid, "")
@@ -70,7 +70,7 @@ func TestPolicyVersions(t *testing.T) {
 		t.Errorf("default is %d", p.Default)
 	}
 
-	wantKind(t, r.DeletePolicy(t.Context(), "p"), fault.InUse, DeleteConflict)
+	wantKind(t, r.DeletePolicy(t.Context(), "p"), fault.InUse, ErrDeleteConflict)
 	for _, id := range []string{"2", "3", "4", "6"} {
 		must(t, r.DeletePolicyVersion(t.Context(), "p", id))
 	}
@@ -92,7 +92,7 @@ func TestAttachPolicy(t *testing.T) {
 		must(t, r.AttachPolicy(t.Context(), names[9-i], arn))
 	}
 	must(t, r.AttachPolicy(t.Context(), names[3], arn)) // again
-	wantKind(t, r.AttachPolicy(t.Context(), names[10], arn), fault.Throttled, LimitExceeded)
+	wantKind(t, r.AttachPolicy(t.Context(), names[10], arn), fault.Throttled, ErrLimitExceeded)
 	must(t, r.AttachPolicy(t.Context(), names[3], other))
 
 	var got []string
@@ -116,7 +116,7 @@ func TestAttachPolicy(t *testing.T) {
 		t.Errorf("targets %v", all)
 	}
 
-	wantKind(t, r.DeletePolicy(t.Context(), names[3]), fault.InUse, DeleteConflict)
+	wantKind(t, r.DeletePolicy(t.Context(), names[3]), fault.InUse, ErrDeleteConflict)
 	must(t, r.DetachPolicy(t.Context(), names[3], arn))
 	must(t, r.DetachPolicy(t.Context(), names[3], arn)) // again
 	must(t, r.DetachPolicy(t.Context(), "nobody", arn))

@@ -131,12 +131,12 @@ func must(t testing.TB, err error) {
 }
 
 // wantKind fails unless err is of kind k and, when name is not empty, has that name.
-func wantKind(t testing.TB, err error, k fault.Kind, name Name) {
+func wantKind(t testing.TB, err error, k fault.Kind, name NameError) {
 	t.Helper()
 	if !fault.Is(err, k) {
 		t.Fatalf("error %v is of kind %v, want %v", err, fault.KindOf(err), k)
 	}
-	if got, _ := errors.AsType[Name](err); got != name {
+	if got, _ := errors.AsType[NameError](err); got != name {
 		t.Fatalf("error %v has the name %q, want %q", err, got, name)
 	}
 }

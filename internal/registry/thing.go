@@ -228,7 +228,7 @@ func checkVersion(t *Thing, expected *int64) error {
 	if expected == nil || *expected == t.Version {
 		return nil
 	}
-	return refuse(fault.Conflict, VersionConflict, "thing %s has version %d, not the expected %d", t.Name, t.Version, *expected)
+	return refuse(fault.Conflict, ErrVersionConflict, "thing %s has version %d, not the expected %d", t.Name, t.Version, *expected)
 }
 
 func checkAttributes(attributes map[string]string) error {

@@ -43,7 +43,7 @@ func TestCreateThing(t *testing.T) {
 	}
 	_, err = r.CreateThing(t.Context(), ThingSpec{Name: "lamp"})
 	wantKind(t, err, fault.Exists, "")
-	if there, ok := errors.AsType[*Taken](err); !ok || there.ResourceID != first.ID || there.ResourceARN != r.ARN("thing/lamp") {
+	if there, ok := errors.AsType[*TakenError](err); !ok || there.ResourceID != first.ID || there.ResourceARN != r.ARN("thing/lamp") {
 		t.Errorf("taken by %+v", there)
 	}
 	must(t, r.DeleteThing(t.Context(), "lamp", nil))
@@ -86,7 +86,7 @@ func TestUpdateThing(t *testing.T) {
 		update ThingUpdate
 		want   map[string]string
 		kind   fault.Kind
-		exc    Name
+		exc    NameError
 	}{
 		{"replace", ThingUpdate{Replace: true, Attributes: map[string]string{"c": "3"}}, map[string]string{"c": "3"}, 0, ""},
 		{"replace by nothing", ThingUpdate{Replace: true}, nil, 0, ""},
@@ -95,7 +95,7 @@ func TestUpdateThing(t *testing.T) {
 		{"merge to four", ThingUpdate{Attributes: map[string]string{"c": "3", "d": "4"}}, nil, fault.Invalid, ""},
 		{"nothing", ThingUpdate{}, map[string]string{"a": "1", "b": "2"}, 0, ""},
 		{"expected", ThingUpdate{ExpectedVersion: &two, RemoveType: true}, map[string]string{"a": "1", "b": "2"}, 0, ""},
-		{"not expected", ThingUpdate{ExpectedVersion: &nine}, nil, fault.Conflict, VersionConflict},
+		{"not expected", ThingUpdate{ExpectedVersion: &nine}, nil, fault.Conflict, ErrVersionConflict},
 		{"type", ThingUpdate{Type: "bulb"}, nil, fault.Unsupported, ""},
 		{"type and none", ThingUpdate{Type: "bulb", RemoveType: true}, nil, fault.Invalid, ""},
 	} {
@@ -127,7 +127,7 @@ func TestDeleteThing(t *testing.T) {
 	_, err := r.CreateThing(t.Context(), ThingSpec{Name: "lamp"})
 	must(t, err)
 	nine := int64(9)
-	wantKind(t, r.DeleteThing(t.Context(), "lamp", &nine), fault.Conflict, VersionConflict)
+	wantKind(t, r.DeleteThing(t.Context(), "lamp", &nine), fault.Conflict, ErrVersionConflict)
 	_, arn := register(t, r)
 	must(t, r.AttachThingPrincipal(t.Context(), "lamp", arn, ""))
 	wantKind(t, r.DeleteThing(t.Context(), "lamp", nil), fault.Invalid, "")
