@@ -29,14 +29,16 @@ type Broker struct {
 	log    *slog.Logger
 	arn    string // arn:aws:iot:REGION:ACCOUNT:
 
-	routes  *topic.Tree[*subscription]
-	shards  [holderShards]holderShard
-	seed    maphash.Seed
-	alarms  *alarms
-	lastID  atomic.Uint64
-	counts  Counts
-	closing atomic.Bool
-	work    sync.WaitGroup // drains and detached publishes
+	routes   *topic.Tree[*subscription]
+	shards   [holderShards]holderShard
+	seed     maphash.Seed
+	groups   groups
+	alarms   *alarms
+	versions versions
+	lastID   atomic.Uint64
+	counts   Counts
+	closing  atomic.Bool
+	work     sync.WaitGroup // drains and detached publishes
 
 	// kept hands out what became durable; used on the store's completion goroutine only.
 	kept handOut
@@ -63,6 +65,7 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 		routes: topic.NewTree[*subscription](),
 		seed:   maphash.MakeSeed(),
 		alarms: newAlarms(),
+		groups: groups{m: map[string]*Group{}},
 	}
 	for i := range b.shards {
 		b.shards[i].m = map[string]*holder{}

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/thingwire/thingwire/internal/policy"
 )
@@ -16,6 +17,7 @@ type Caller struct {
 
 	rights     atomic.Pointer[rights]
 	generation atomic.Uint64 // grows when the rights change
+	system     bool          // the broker itself: may publish on $aws/…
 
 	// What follows is used by the one goroutine that publishes for this caller at a time.
 	cache   routeCache
@@ -57,7 +59,7 @@ func (b *Broker) explain(c *Caller, action, kind, name string, keys map[string][
 }
 
 func (b *Broker) ask(r *rights, action, kind, name string, keys map[string][]string) *policy.Request {
-	return &policy.Request{Action: action, Resource: b.arn + kind + "/" + name, Vars: r.vars, Keys: keys}
+	return &policy.Request{Action: action, Resource: b.arn + kind + "/" + name, Vars: r.vars, Keys: keys, Now: time.Now()}
 }
 
 // detached is the same principal without its connection's caches, for what the broker publishes in its name (wills).

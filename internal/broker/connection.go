@@ -1,8 +1,11 @@
 package broker
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
@@ -12,13 +15,15 @@ import (
 // Connection is the live half of a session: it is made by Connect, receives from Start on, and ends once, with Close,
 // a takeover, or the broker's own end. What an ended connection completes later changes nothing.
 type Connection struct {
-	b       *Broker
-	session *session
-	caller  *Caller
-	link    Link
-	expiry  time.Duration // how long the session outlives this connection; under the holder's shard
-	will    atomic.Pointer[will]
-	ended   bool // under session.mu
+	b        *Broker
+	session  *session
+	caller   *Caller
+	link     Link
+	expiry   time.Duration // how long the session outlives this connection; under the holder's shard
+	will     atomic.Pointer[will]
+	ended    bool // under session.mu
+	quiet    bool // a service: no presence
+	presence presence
 }
 
 // ConnectRequest is what a door knows of a client that wants to connect.
@@ -32,6 +37,9 @@ type ConnectRequest struct {
 	Will      *Message
 	WillDelay time.Duration
 	Link      Link
+	// SourceIP and Thing are told in lifecycle events. Thing is the name of the thing that the principal is attached
+	// to exclusively, else empty.
+	SourceIP, Thing string
 }
 
 // Connect opens the session of Caller.ClientID. A connection that the client id has is taken over: it is ended before
@@ -42,6 +50,9 @@ func (b *Broker) Connect(r ConnectRequest) (c *Connection, present bool, err err
 		return nil, false, errShuttingDown()
 	}
 	if err := b.mayConnect(&r); err != nil {
+		if fault.Is(err, fault.Denied) {
+			b.tellRefused(&r)
+		}
 		return nil, false, err
 	}
 	c = &Connection{b: b, caller: r.Caller, link: r.Link, expiry: min(r.Expiry, b.limits.SessionExpiryMax)}
@@ -49,6 +60,7 @@ func (b *Broker) Connect(r ConnectRequest) (c *Connection, present bool, err err
 		c.will.Store(&will{message: r.Will, delay: r.WillDelay})
 	}
 	r.Caller.conn = c
+	c.presence = presence{ip: r.SourceIP, thing: r.Thing, session: uuid.NewString()}
 	old, discarded, present := b.takeOver(c, &r)
 	if old != nil {
 		old.end(Cause{
@@ -113,6 +125,7 @@ func (b *Broker) takeOver(c *Connection, r *ConnectRequest) (old *Connection, di
 	defer sh.mu.Unlock()
 	h := sh.get(c.caller.ClientID)
 	old, h.live = h.live, c
+	c.presence.version = b.versions.next(c.caller.ClientID)
 	s := h.stored[slot(r.Protocol)]
 	if s != nil && (r.CleanStart || s.owner != nil && s.owner.expiry == 0) {
 		discarded, s = s, nil
@@ -164,7 +177,11 @@ func (c *Connection) Start() {
 	s.live.Store(c)
 	s.q.next = s.q.trimmed + 1
 	s.q.draining = false
+	c.presence.told = !c.quiet
 	s.mu.Unlock()
+	if !c.quiet {
+		c.tellConnected()
+	}
 	c.Refresh() // what this caller may receive is decided anew
 	c.Ready()
 }
@@ -202,7 +219,11 @@ func (c *Connection) end(cause Cause, own bool) {
 	}
 	c.ended = true
 	s.live.CompareAndSwap(c, nil)
+	shared, told := slices.Clone(s.groups), c.presence.told
 	s.mu.Unlock()
+	for _, g := range shared {
+		g.comeBack(c)
+	}
 	if !own {
 		c.link.Kick(cause)
 	}
@@ -215,6 +236,9 @@ func (c *Connection) end(cause Cause, own bool) {
 	case sessionStays:
 		c.b.leave(s)
 	case sessionElsewhere:
+	}
+	if told {
+		c.tellDisconnected(cause)
 	}
 	c.b.publishWill(c)
 }

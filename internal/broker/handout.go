@@ -6,6 +6,7 @@ type handOut struct {
 	messages []Message
 	sets     [8][]Delivery
 	built    [8]bool
+	one      [1]Delivery
 	touched  []Link
 	slow     []Link
 }

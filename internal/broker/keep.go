@@ -79,14 +79,18 @@ func (p *Batch) startRun(by *Caller, r *route, count, size int, asPublished bool
 	run := &p.runs[len(p.runs)-1]
 	for k := range r.targets {
 		sub := r.targets[k].sub
-		if !sub.stored() || sub.retainAsPublished != asPublished || sub.noLocal && sub.session.live.Load() == by.conn && by.conn != nil {
+		if !sub.stored() || sub.retainAsPublished != asPublished {
 			continue
 		}
-		if !sub.session.reserve(p.b, count, size) {
+		if sub.session != nil && sub.noLocal && by.conn != nil && sub.session.live.Load() == by.conn {
+			continue
+		}
+		q, ok := sub.reserve(p.b, count, size)
+		if !ok {
 			continue
 		}
 		run.subs = append(run.subs, sub)
-		p.queues = append(p.queues, sub.session.queue)
+		p.queues = append(p.queues, q)
 	}
 	if len(run.subs) == 0 {
 		p.runs = p.runs[:len(p.runs)-1]
@@ -125,7 +129,7 @@ func (p *Batch) committed(err error) {
 func (p *Batch) giveBack() {
 	for i := range p.runs {
 		for _, sub := range p.runs[i].subs {
-			sub.session.release(p.runs[i].last-p.runs[i].first, p.runs[i].size)
+			sub.release(p.runs[i].last-p.runs[i].first, p.runs[i].size)
 		}
 	}
 }
@@ -145,6 +149,10 @@ func (p *Batch) handOut() {
 				})
 			}
 			h.sets[0] = ds
+			if sub.group != nil {
+				sub.group.offer(ds)
+				continue
+			}
 			sub.session.offer(p.b, h, ds, len(run.subs) > 1)
 		}
 	}

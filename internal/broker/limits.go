@@ -34,6 +34,8 @@ type Limits struct {
 	// QueueMessages and QueueBytes bound what is kept for one session; the newest message is lost over it.
 	QueueMessages int
 	QueueBytes    int64
+	// GroupMessages bounds what is kept for one shared subscription.
+	GroupMessages int
 }
 
 // OpenLimits is the profile `open`: AWS's numbers where clients can see them, this machine's where they only slow
@@ -60,6 +62,7 @@ func OpenLimits() Limits {
 		SendBytes:         1 << 20,
 		QueueMessages:     1_000_000,
 		QueueBytes:        1 << 30,
+		GroupMessages:     500_000,
 	}
 }
 

@@ -77,4 +77,7 @@ type Delivery struct {
 	// Seq is the message's number in the receiver's queue, which is to be given to Connection.Ack; 0 for messages
 	// that are not kept.
 	Seq uint64
+	// Group is the shared subscription whose queue Seq counts in, nil for the receiver's own: such a delivery is
+	// acknowledged with Connection.AckShared.
+	Group *Group
 }

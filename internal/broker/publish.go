@@ -99,6 +99,10 @@ func (b *Broker) route(by *Caller, p *Batch, r *route, i, j int) {
 	shared := len(r.targets) > 1
 	for k := range r.targets {
 		sub := r.targets[k].sub
+		if sub.group != nil {
+			b.handOutShared(h, &r.targets[k])
+			continue
+		}
 		live := sub.session.live.Load()
 		if live == nil || sub.noLocal && live == by.conn {
 			continue

@@ -2,6 +2,8 @@ package broker
 
 import (
 	"context"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/store"
@@ -22,10 +24,31 @@ func (s *session) reserve(b *Broker, count, size int) bool {
 		return true
 	}
 	s.release(count, size)
-	if b.counts.DroppedQueueFull.Add(int64(count)) == int64(count) {
-		b.log.Warn("queue full: newest messages are lost", "client_id", s.clientID, "messages", n, "bytes", m)
-	}
+	b.noteQueueFull(s.clientID, count)
 	return false
+}
+
+// noteQueueFull counts messages that were lost because a queue was at its limit.
+func (b *Broker) noteQueueFull(owner string, count int) {
+	if b.counts.DroppedQueueFull.Add(int64(count)) == int64(count) {
+		b.log.Warn("queue full: newest messages are lost", "owner", owner)
+	}
+}
+
+// reserve takes room in the queue that keeps the subscription's messages.
+func (s *subscription) reserve(b *Broker, count, size int) (store.QueueID, bool) {
+	if s.group != nil {
+		return s.group.reserve(count, size)
+	}
+	return s.session.queue, s.session.reserve(b, count, size)
+}
+
+func (s *subscription) release(count, size int) {
+	if s.group != nil {
+		s.group.release(count, size)
+		return
+	}
+	s.session.release(count, size)
 }
 
 func (s *session) release(count, size int) {
@@ -53,6 +76,17 @@ func (s *session) offer(b *Broker, h *handOut, ds []Delivery, shared bool) {
 
 // Ready tells the broker that the connection's link has room again. A drain begins if there is something to read.
 func (c *Connection) Ready() {
+	c.session.mu.Lock()
+	shared := slices.Clone(c.session.groups)
+	c.session.mu.Unlock()
+	for _, g := range shared {
+		g.wake()
+	}
+	c.readOn()
+}
+
+// readOn starts a drain of the session's own queue.
+func (c *Connection) readOn() {
 	s := c.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -204,18 +238,18 @@ func (c *Connection) Ack(seqs []uint64) {
 	if trimmed == before {
 		return
 	}
-	s.forgetRoom(int64(trimmed - before))
+	forgetRoom(&s.messages, &s.bytes, int64(trimmed-before))
 	c.b.store.Trim(s.queue, trimmed)
 }
 
 // forgetRoom gives back the room of acknowledged messages. Their sizes are not kept: each counts as an average one.
-func (s *session) forgetRoom(count int64) {
-	n := s.messages.Add(-count)
+func forgetRoom(messages, bytes *atomic.Int64, count int64) {
+	n := messages.Add(-count)
 	if n <= 0 {
-		s.bytes.Store(0)
+		bytes.Store(0)
 		return
 	}
-	s.bytes.Add(-s.bytes.Load() * count / (n + count))
+	bytes.Add(-bytes.Load() * count / (n + count))
 }
 
 func (q *queueState) ack(seq uint64) {

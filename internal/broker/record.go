@@ -186,5 +186,5 @@ func (b *Broker) restoreSubscriptions(ctx context.Context, byQueue map[string]*s
 			session: s, filter: f, qos: r.QoS, noLocal: r.NoLocal, retainAsPublished: r.RetainAsPublished,
 		})
 	}
-	return nil
+	return b.restoreGroups(ctx)
 }

@@ -24,9 +24,11 @@ type route struct {
 	stored  bool // some target keeps QoS 1 messages
 }
 
-// target is one subscription that matched and whose session may receive.
+// target is one subscription that matched and whose session may receive, or a shared subscription with the members
+// that may.
 type target struct {
-	sub *subscription
+	sub     *subscription
+	members []*subscription
 }
 
 // routeCache is a caller's cache of routes: the last one, and up to routeCacheSize that were asked for twice.
@@ -117,6 +119,13 @@ func (b *Broker) fill(c *Caller, r *route, name string) {
 	}
 	r.matched = b.routes.Match(name, r.matched)
 	for _, sub := range r.matched {
+		if sub.group != nil {
+			members, volatile := b.allowedMembers(sub.group, name)
+			r.volatile = r.volatile || volatile
+			r.targets = append(r.targets, target{sub: sub, members: members})
+			r.stored = r.stored || sub.stored()
+			continue
+		}
 		if live := sub.session.live.Load(); live != nil {
 			d := b.decide(live.caller, "iot:Receive", "topic", name, nil)
 			r.volatile = r.volatile || d.TimeDependent
@@ -131,6 +140,9 @@ func (b *Broker) fill(c *Caller, r *route, name string) {
 
 // mayPublish checks name and policy. Its error is kept in the route, so it is made once.
 func (b *Broker) mayPublish(c *Caller, r *route, name string) error {
+	if c.system {
+		return nil
+	}
 	if err := topic.CheckName(name, b.limits.Topic); err != nil {
 		return err
 	}

@@ -30,9 +30,10 @@ type session struct {
 	expiry time.Duration
 	gone   *alarm
 
-	mu   sync.Mutex
-	subs map[string]*subscription // by filter as given
-	q    queueState
+	mu     sync.Mutex
+	subs   map[string]*subscription // by filter as given
+	groups []*Group                 // of its shared subscriptions
+	q      queueState
 
 	// What the queue holds, also counting what is about to be committed.
 	messages, bytes atomic.Int64
@@ -49,7 +50,8 @@ type queueState struct {
 
 // subscription is one filter of one session. It never changes: a new SUBSCRIBE replaces it.
 type subscription struct {
-	session           *session
+	session           *session // nil for the subscription that stands in the tree for a group
+	group             *Group   // of a shared subscription
 	filter            topic.Filter
 	qos               byte
 	noLocal           bool
@@ -57,7 +59,12 @@ type subscription struct {
 }
 
 // stored reports whether QoS 1 messages for the subscription are kept in the session's queue.
-func (s *subscription) stored() bool { return s.qos > 0 && s.session.persistent }
+func (s *subscription) stored() bool {
+	if s.group != nil {
+		return s.group.queued.Load()
+	}
+	return s.qos > 0 && s.session.persistent
+}
 
 // holder is one client id: its live connection and its stored sessions by protocol. Under its shard's lock.
 type holder struct {
@@ -124,6 +131,6 @@ func (b *Broker) unroute(s *session) {
 	s.subs = nil
 	s.mu.Unlock()
 	for _, sub := range subs {
-		b.routes.Remove(sub.filter.Pattern, sub)
+		b.uninstall(sub)
 	}
 }

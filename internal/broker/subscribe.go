@@ -45,9 +45,14 @@ func (c *Connection) Subscribe(reqs []SubscribeRequest, all bool) []SubscribeRes
 		}
 		return results
 	}
+	var made []string
 	for i := range results {
 		c.install(&results[i], &reqs[i])
+		if results[i].Err == nil {
+			made = append(made, reqs[i].Filter)
+		}
 	}
+	c.tellTopics("subscribed", made)
 	return results
 }
 
@@ -56,10 +61,6 @@ func (c *Connection) checkSubscribe(r *SubscribeRequest) SubscribeResult {
 	f, err := topic.ParseFilter(r.Filter, c.b.limits.Topic)
 	if err != nil {
 		return SubscribeResult{Err: err}
-	}
-	if f.Shared() {
-		return SubscribeResult{Err: fault.New(fault.Unsupported, "shared subscription %q: Thingwire does not have them yet", r.Filter).
-			WithRemedy("see docs/compatibility.md")}
 	}
 	if err := subscribeReserved(f.Pattern); err != nil {
 		return SubscribeResult{Err: err}
@@ -104,11 +105,24 @@ func (c *Connection) keepSubscriptions(results []SubscribeResult) error {
 	}
 	var sb store.Batch
 	for i := range results {
-		if results[i].Err == nil {
-			sb.Docs = append(sb.Docs, results[i].sub.record())
+		if results[i].Err != nil {
+			continue
+		}
+		sb.Docs = append(sb.Docs, results[i].sub.record())
+		if results[i].sub.filter.Shared() {
+			c.b.keepGroup(results[i].sub, &sb)
 		}
 	}
-	return c.b.commit(&sb)
+	err := c.b.commit(&sb)
+	if err == nil {
+		return nil
+	}
+	for i := range results {
+		if results[i].Err == nil && results[i].sub.filter.Shared() {
+			c.b.forgetEmptyGroup(results[i].sub.filter)
+		}
+	}
+	return err
 }
 
 // install puts a granted filter into the tree in place of the session's older one, and says whether its retained
@@ -130,11 +144,24 @@ func (b *Broker) install(sub *subscription) (isNew bool) {
 	old := s.subs[sub.filter.Full]
 	s.subs[sub.filter.Full] = sub
 	s.mu.Unlock()
-	b.routes.Add(sub.filter.Pattern, sub)
+	if sub.filter.Shared() {
+		b.join(sub)
+	} else {
+		b.routes.Add(sub.filter.Pattern, sub)
+	}
 	if old != nil {
-		b.routes.Remove(old.filter.Pattern, old)
+		b.uninstall(old)
 	}
 	return old == nil
+}
+
+// uninstall takes a subscription out of the tree, or out of its group.
+func (b *Broker) uninstall(sub *subscription) {
+	if sub.group != nil {
+		b.quit(sub)
+		return
+	}
+	b.routes.Remove(sub.filter.Pattern, sub)
 }
 
 // Unsubscribe removes filters; one that was not there is no error. When it returns nil a persistent session has
@@ -156,8 +183,9 @@ func (c *Connection) Unsubscribe(filters []string) error {
 		delete(s.subs, f)
 		s.mu.Unlock()
 		if sub != nil {
-			c.b.routes.Remove(sub.filter.Pattern, sub)
+			c.b.uninstall(sub)
 		}
 	}
+	c.tellTopics("unsubscribed", filters)
 	return nil
 }

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"sync"
+
+	"github.com/thingwire/thingwire/internal/broker"
 )
 
 // A block is a piece of an outbox: encoded PUBLISH packets, one behind the other. Bytes stay where they were put, so
@@ -23,7 +25,11 @@ type block struct {
 type qos1 struct {
 	off, size uint32
 	idAt      uint32 // offset of the packet id in buf
-	seq       uint64 // in the session's queue, 0 if it is not kept
+	seq       uint64 // in the session's queue, or in its group's; 0 if it is not kept
+	group     *broker.Group
+	first     uint32 // when it was sent first and last, in seconds of the gateway's clock
+	last      uint32
+	expires   int64 // milliseconds since 1970, 0 for never
 }
 
 // Block sizes: an idle receiver's first message takes a small one, a busy one gets large ones.

@@ -38,7 +38,7 @@ type conn struct {
 	aliases   []string // inbound topic aliases, 1-based
 	packet    mqtt.Publish
 	acks      []uint16
-	seqs      []uint64
+	kept      kept
 	rb        readBuffer
 	in        inbox
 	out       outbox
@@ -253,9 +253,10 @@ func (c *conn) takeAcks() {
 	if len(c.acks) == 0 {
 		return
 	}
-	c.seqs = c.out.acknowledged(c.acks, c.seqs[:0])
+	c.kept.clear()
+	c.out.acknowledged(c.acks, &c.kept)
 	c.acks = c.acks[:0]
-	c.session.Ack(c.seqs)
+	c.kept.ack(c.session)
 }
 
 // onDisconnect is the client's goodbye. The will stays only with reason code 0x04.

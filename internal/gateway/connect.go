@@ -111,6 +111,14 @@ func (c *conn) connect(p *mqtt.Connect) error {
 // request is the CONNECT for the broker. A will outlives the packet, so it is copied.
 func (c *conn) request(p *mqtt.Connect) broker.ConnectRequest {
 	r := broker.ConnectRequest{Caller: c.caller, CleanStart: p.CleanStart, Link: &c.out, Protocol: 3}
+	if c.remote.IsValid() {
+		r.SourceIP = c.remote.String()
+	}
+	if c.identity != nil {
+		if t := c.identity.Thing(c.clientID); t != nil && t.Exclusive {
+			r.Thing = t.Name
+		}
+	}
 	if p.Version == mqtt.V5 {
 		r.Protocol = 5
 		r.Expiry = seconds(p.Props.SessionExpiry)
@@ -202,6 +210,7 @@ func (c *conn) connack(p *mqtt.Connect, present, assigned bool) *mqtt.Connack {
 		MaximumPacketSize: uint32(l.PacketSize),
 		TopicAliasMaximum: uint16(l.TopicAliases),
 		WildcardAvailable: true,
+		SharedAvailable:   true,
 		ServerKeepAlive:   uint16(c.keepAlive / time.Second),
 	}
 	if p.Props.Has.Has(mqtt.PropSessionExpiry) {

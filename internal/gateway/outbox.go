@@ -45,8 +45,9 @@ type outbox struct {
 	slow      bool          // freed nothing while somebody waited: nobody waits
 	starved   bool          // refused stored deliveries: tell the broker when there is room
 	relief    chan struct{}
-	skipped   []uint64 // stored deliveries too large for the client: to be acknowledged in its place
-	freed     uint64   // bytes written to the socket
+	skipped   kept   // stored deliveries that are over without the client: to be acknowledged in its place
+	watched   bool   // the wheel looks after what is not acknowledged
+	freed     uint64 // bytes written to the socket
 	dropped   atomic.Int64
 }
 
@@ -99,7 +100,7 @@ func (o *outbox) append(d *broker.Delivery, shared bool) {
 	if d.QoS > 0 {
 		b.entries = append(b.entries, qos1{
 			off: uint32(at), size: uint32(len(b.buf) - at),
-			idAt: uint32(at + mqtt.PacketIDOffset(b.buf[at:])), seq: d.Seq,
+			idAt: uint32(at + mqtt.PacketIDOffset(b.buf[at:])), seq: d.Seq, group: d.Group, expires: d.Message.Expires,
 		})
 		b.pending++
 	}
@@ -112,7 +113,7 @@ func (o *outbox) append(d *broker.Delivery, shared bool) {
 func (o *outbox) tooLarge(d *broker.Delivery) {
 	o.dropped.Add(1)
 	if d.Seq != 0 {
-		o.skipped = append(o.skipped, d.Seq)
+		o.skipped.add(d.Group, d.Seq)
 	}
 }
 
@@ -187,7 +188,7 @@ func (o *outbox) finish() {
 
 // ready reports whether there is something that may be sent now.
 func (o *outbox) ready() bool {
-	if len(o.control) > 0 || o.ending || len(o.skipped) > 0 {
+	if len(o.control) > 0 || o.ending || !o.skipped.empty() {
 		return true
 	}
 	b := o.cursor
@@ -214,9 +215,9 @@ func (o *outbox) put(encode func(dst []byte) []byte) {
 	o.start()
 }
 
-// acknowledged takes the client's PUBACKs. It gives the queue numbers of those that were kept, appended to seqs; ids
-// that are not in flight are ignored.
-func (o *outbox) acknowledged(ids []uint16, seqs []uint64) []uint64 {
+// acknowledged takes the client's PUBACKs and adds to k what was kept in queues; ids that are not in flight are
+// ignored.
+func (o *outbox) acknowledged(ids []uint16, k *kept) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, id := range ids {
@@ -225,7 +226,7 @@ func (o *outbox) acknowledged(ids []uint16, seqs []uint64) []uint64 {
 			continue
 		}
 		if e.seq != 0 {
-			seqs = append(seqs, e.seq)
+			k.add(e.group, e.seq)
 		}
 		b.pending--
 		if b.over() {
@@ -235,7 +236,6 @@ func (o *outbox) acknowledged(ids []uint16, seqs []uint64) []uint64 {
 	if !o.over {
 		o.start()
 	}
-	return seqs
 }
 
 // remove takes a block that is over out of the chain.

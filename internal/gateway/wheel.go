@@ -2,22 +2,29 @@ package gateway
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/mqtt"
 )
 
-// wheel looks after the keep-alive of every connection with one timer: a connection stands in the slot of the second
-// at which it is to be looked at next, however often it is heard in between.
+// wheel looks after every connection with one timer. A connection stands in the slot of the second at which it is to
+// be looked at next: for its keep-alive, however often it is heard in between, or for what it has not acknowledged.
 type wheel struct {
 	g    *Gateway
 	quit chan struct{}
 	done chan struct{}
+	tick atomic.Uint32 // seconds since the wheel began to turn
 
 	mu    sync.Mutex
-	at    int
-	slots [wheelSlots][]*conn
+	slots [wheelSlots][]due
+}
+
+// due is a connection and what is to be looked at.
+type due struct {
+	c       *conn
+	unacked bool // else keep-alive
 }
 
 // wheelSlots is more seconds than one and a half times the longest keep-alive, 1,200 s.
@@ -34,15 +41,21 @@ func (w *wheel) close() {
 	<-w.done
 }
 
-// add puts a connection on the wheel; it falls off when it is closed.
-func (w *wheel) add(c *conn) { w.put(c, c.patience()) }
+// seconds is a clock that costs nothing to read.
+func (w *wheel) seconds() uint32 { return w.tick.Load() }
 
-func (w *wheel) put(c *conn, in time.Duration) {
+// add looks after a connection's keep-alive until it is closed.
+func (w *wheel) add(c *conn) { w.put(due{c: c}, c.patience()) }
+
+// watch looks once, in so much time, for messages that the client has not acknowledged.
+func (w *wheel) watch(c *conn, in time.Duration) { w.put(due{c: c, unacked: true}, in) }
+
+func (w *wheel) put(d due, in time.Duration) {
+	ahead := min(max(1, int(in/time.Second)+1), wheelSlots-1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	ahead := min(max(1, int(in/time.Second)+1), wheelSlots-1)
-	i := (w.at + ahead) % wheelSlots
-	w.slots[i] = append(w.slots[i], c)
+	i := (int(w.tick.Load()) + ahead) % wheelSlots
+	w.slots[i] = append(w.slots[i], d)
 }
 
 func (w *wheel) run() {
@@ -61,27 +74,35 @@ func (w *wheel) run() {
 
 func (w *wheel) turn() {
 	w.mu.Lock()
-	w.at = (w.at + 1) % wheelSlots
-	due := w.slots[w.at]
-	w.slots[w.at] = nil
+	at := int(w.tick.Add(1)) % wheelSlots
+	all := w.slots[at]
+	w.slots[at] = nil
 	w.mu.Unlock()
-	now := w.g.now()
-	for _, c := range due {
+	for _, d := range all {
 		select {
-		case <-c.closed:
+		case <-d.c.closed:
 			continue
 		default:
 		}
-		left := c.patience() - time.Duration(now-c.heard.Load())
-		if left > 0 {
-			w.put(c, left)
+		if d.unacked {
+			d.c.out.redeliver()
 			continue
 		}
-		c.fail(broker.Cause{
-			Reason: broker.KeepAliveTimeout, Code: byte(mqtt.CodeKeepAliveTimeout),
-			Text: "no packet within one and a half times the keep-alive of " + c.keepAlive.String(),
-		})
+		w.keepAlive(d.c)
 	}
+}
+
+// keepAlive ends a connection that was silent for too long.
+func (w *wheel) keepAlive(c *conn) {
+	left := c.patience() - time.Duration(w.g.now()-c.heard.Load())
+	if left > 0 {
+		w.put(due{c: c}, left)
+		return
+	}
+	c.fail(broker.Cause{
+		Reason: broker.KeepAliveTimeout, Code: byte(mqtt.CodeKeepAliveTimeout),
+		Text: "no packet within one and a half times the keep-alive of " + c.keepAlive.String(),
+	})
 }
 
 // patience is how long a client may be silent [MQTT-3.1.2-22].

@@ -53,6 +53,15 @@ func (w *window) grow() {
 	}
 }
 
+// peek gives what flies under an id, nil if nothing does.
+func (w *window) peek(id uint16) (*block, *qos1) {
+	s := &w.slots[id&uint16(len(w.slots)-1)]
+	if s.block == nil || s.id != id {
+		return nil, nil
+	}
+	return s.block, &s.block.entries[s.entry]
+}
+
 // take ends the flight of an id; false when it is not in flight.
 func (w *window) take(id uint16) (b *block, entry *qos1, ok bool) {
 	if len(w.slots) == 0 {

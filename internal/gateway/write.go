@@ -20,9 +20,7 @@ func (o *outbox) write() {
 			break
 		}
 		err := o.c.send(out.bufs)
-		if len(out.skipped) > 0 {
-			o.c.session.Ack(out.skipped)
-		}
+		out.skipped.ack(o.c.session)
 		if !o.wrote(&out, err) {
 			break
 		}
@@ -34,7 +32,7 @@ type outgoing struct {
 	bufs    net.Buffers
 	bytes   int // of blocks
 	control []byte
-	skipped []uint64
+	skipped kept
 }
 
 // next takes what may be sent now. When there is nothing the writer is gone, and ends the connection if that was all
@@ -44,13 +42,13 @@ func (o *outbox) next() (out outgoing, ok bool) {
 	defer o.mu.Unlock()
 	out.bufs = o.c.iov[:0]
 	out.control, out.skipped = o.control, o.skipped
-	o.control, o.spare, o.skipped = o.spare[:0], nil, nil
+	o.control, o.spare, o.skipped = o.spare[:0], nil, kept{}
 	if len(out.control) > 0 {
 		out.bufs = append(out.bufs, out.control)
 	}
 	o.collect(&out)
 	o.c.iov = out.bufs[:0]
-	if len(out.bufs) > 0 || len(out.skipped) > 0 {
+	if len(out.bufs) > 0 || !out.skipped.empty() {
 		return out, true
 	}
 	o.spare = out.control
@@ -97,7 +95,13 @@ func (o *outbox) admit(b *block) int {
 			return int(e.off)
 		}
 		binary.BigEndian.PutUint16(b.buf[e.idAt:], o.window.give(b, b.given))
+		e.first = o.c.gateway.wheel.seconds()
+		e.last = e.first
 		b.given++
+	}
+	if b.pending > 0 && !o.watched {
+		o.watched = true
+		o.c.gateway.wheel.watch(o.c, redeliverAfter)
 	}
 	return len(b.buf)
 }

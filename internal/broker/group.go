@@ -1,0 +1,210 @@
+package broker
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/topic"
+)
+
+// Group is a shared subscription: the members of one share name on one pattern. Each message goes to one of them, picked
+// at random (AWS IoT Core developer guide, "Shared subscriptions"). While a member has a persistent session the group
+// owns a queue: QoS 1 messages wait in it, online members lease them, and what a member has not acknowledged when its
+// connection ends goes to another one.
+type Group struct {
+	b      *Broker
+	name   string        // share name, slash, pattern
+	route  *subscription // what stands in the tree for the group
+	queue  store.QueueID // set while there is a persistent member; changes under mu and the groups' lock
+	queued atomic.Bool   // queue is set
+
+	mu         sync.Mutex
+	members    []*subscription
+	persistent int
+	q          queueState
+	leases     map[uint64]*Connection
+	returned   []uint64 // leases that came back, in order
+
+	messages, bytes atomic.Int64
+}
+
+// groups are all groups by name.
+type groups struct {
+	mu sync.Mutex
+	m  map[string]*Group
+}
+
+// join makes a subscription a member of its group.
+func (b *Broker) join(sub *subscription) {
+	b.groups.mu.Lock()
+	defer b.groups.mu.Unlock()
+	name := sub.filter.Share + "/" + sub.filter.Pattern
+	g := b.groups.m[name]
+	if g == nil {
+		g = &Group{b: b, name: name}
+		g.route = &subscription{group: g, filter: sub.filter, qos: 1}
+		b.groups.m[name] = g
+	}
+	g.mu.Lock()
+	sub.group = g
+	g.members = append(g.members, sub)
+	if sub.session.persistent {
+		g.persistent++
+	}
+	g.mu.Unlock()
+	b.routes.Add(sub.filter.Pattern, g.route) // adding again makes cached routes look anew
+	sub.session.mu.Lock()
+	sub.session.groups = append(sub.session.groups, g)
+	sub.session.mu.Unlock()
+}
+
+// quit takes a member out of its group. The last persistent one takes the queue with it.
+func (b *Broker) quit(sub *subscription) {
+	g := sub.group
+	b.groups.mu.Lock()
+	defer b.groups.mu.Unlock()
+	g.mu.Lock()
+	g.members = slices.DeleteFunc(g.members, func(m *subscription) bool { return m == sub })
+	left := len(g.members)
+	if sub.session.persistent {
+		g.persistent--
+	}
+	drop := store.QueueID(0)
+	if g.persistent == 0 && g.queue != 0 {
+		drop = g.queue
+		g.queue = 0
+		g.queued.Store(false)
+		g.q, g.leases, g.returned = queueState{}, nil, nil
+	}
+	g.mu.Unlock()
+	s := sub.session
+	s.mu.Lock()
+	s.groups = slices.DeleteFunc(s.groups, func(other *Group) bool { return other == g })
+	s.mu.Unlock()
+	if left == 0 {
+		delete(b.groups.m, g.name)
+		b.routes.Remove(sub.filter.Pattern, g.route)
+	} else {
+		b.routes.Touch(sub.filter.Pattern)
+	}
+	if drop != 0 {
+		b.dropGroupQueue(g.name, drop)
+	}
+}
+
+func (b *Broker) dropGroupQueue(name string, q store.QueueID) {
+	b.store.Commit(&store.Batch{
+		Docs:       []store.DocOp{{Bucket: bucketGroups, Key: name, Delete: true}},
+		DropQueues: []store.QueueID{q},
+		Then: func(err error) {
+			if err != nil {
+				b.log.Error("queue of a shared subscription stays in the store", "group", name, "err", err)
+			}
+		},
+	})
+}
+
+// keepGroup gives the group of a new persistent subscription a queue, if it has none, and adds its document to sb.
+func (b *Broker) keepGroup(sub *subscription, sb *store.Batch) {
+	name := sub.filter.Share + "/" + sub.filter.Pattern
+	b.groups.mu.Lock()
+	defer b.groups.mu.Unlock()
+	g := b.groups.m[name]
+	if g == nil {
+		g = &Group{b: b, name: name}
+		g.route = &subscription{group: g, filter: sub.filter, qos: 1}
+		b.groups.m[name] = g
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.queue == 0 {
+		g.useQueue(store.NewQueueID(), store.QueueStats{})
+	}
+	sb.Docs = append(sb.Docs, groupRecord(name, g.queue))
+}
+
+// useQueue makes a queue the group's. Under g.mu.
+func (g *Group) useQueue(id store.QueueID, stats store.QueueStats) {
+	g.queue = id
+	g.q = queueState{next: stats.Last + 1, last: stats.Last, trimmed: stats.Last}
+	if stats.First > 0 {
+		g.q.trimmed = stats.First - 1
+		g.q.next = stats.First
+	}
+	g.leases = map[uint64]*Connection{}
+	g.messages.Store(int64(g.q.last - g.q.trimmed))
+	g.bytes.Store(stats.Bytes)
+	g.queued.Store(true)
+}
+
+// forgetEmptyGroup undoes keepGroup when the subscription could not be kept.
+func (b *Broker) forgetEmptyGroup(f topic.Filter) {
+	b.groups.mu.Lock()
+	defer b.groups.mu.Unlock()
+	name := f.Share + "/" + f.Pattern
+	if g := b.groups.m[name]; g != nil && len(g.members) == 0 {
+		delete(b.groups.m, name)
+	}
+}
+
+// handOutShared gives each message of a run to one member. Those that the group's queue keeps come later.
+func (b *Broker) handOutShared(h *handOut, t *target) {
+	queued := t.sub.group.queued.Load()
+	for i := range h.messages {
+		m := &h.messages[i]
+		if queued && m.QoS > 0 {
+			continue
+		}
+		sub, c := pickSub(t.members)
+		if c == nil {
+			continue
+		}
+		h.one[0] = Delivery{Message: m, QoS: min(m.QoS, sub.qos)}
+		h.give(c.link, h.one[:], false)
+		b.counts.Delivered.Add(1)
+	}
+}
+
+// pickSub chooses at random among the members who are there.
+func pickSub(members []*subscription) (*subscription, *Connection) {
+	if len(members) == 0 {
+		return nil, nil
+	}
+	at := rand.IntN(len(members)) //nolint:gosec // fairness, not a secret
+	for i := range members {
+		sub := members[(at+i)%len(members)]
+		if c := sub.session.live.Load(); c != nil {
+			return sub, c
+		}
+	}
+	return nil, nil
+}
+
+// allowed lists the members that may receive on a topic: by either form of it, and by no explicit deny of one.
+func (b *Broker) allowedMembers(g *Group, name string) (members []*subscription, volatile bool) {
+	g.mu.Lock()
+	all := slices.Clone(g.members)
+	g.mu.Unlock()
+	for _, sub := range all {
+		c := sub.session.live.Load()
+		if c == nil {
+			continue
+		}
+		ok, v := b.mayReceiveShared(c, sub, name)
+		volatile = volatile || v
+		if ok {
+			members = append(members, sub)
+		}
+	}
+	return members, volatile
+}
+
+func (b *Broker) mayReceiveShared(c *Connection, sub *subscription, name string) (ok, volatile bool) {
+	plain := b.decide(c.caller, "iot:Receive", "topic", name, nil)
+	shared := b.decide(c.caller, "iot:Receive", "topic", "$share/"+sub.filter.Share+"/"+name, nil)
+	volatile = plain.TimeDependent || shared.TimeDependent
+	return (plain.Allowed || shared.Allowed) && !plain.Explicit && !shared.Explicit, volatile
+}

@@ -1,0 +1,268 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/thingwire/thingwire/internal/store"
+)
+
+// bucketGroups has the queue of each shared subscription with a persistent member; the key is the share name, a slash,
+// and the pattern.
+const bucketGroups = "group"
+
+type groupDocument struct {
+	Queue uint64 `json:"queue"`
+}
+
+func groupRecord(name string, q store.QueueID) store.DocOp {
+	v, err := json.Marshal(groupDocument{Queue: uint64(q)})
+	if err != nil {
+		panic(err) // numbers always marshal
+	}
+	return store.DocOp{Bucket: bucketGroups, Key: name, Value: v}
+}
+
+// restoreGroups gives groups that persistent members brought back their queues.
+func (b *Broker) restoreGroups(ctx context.Context) error {
+	for d, err := range b.store.List(ctx, bucketGroups, "", "", 0) {
+		if err != nil {
+			return err
+		}
+		var doc groupDocument
+		if err := json.Unmarshal(d.Value, &doc); err != nil {
+			return fmt.Errorf("group %q in the store is damaged: %w", d.Key, err)
+		}
+		stats, err := b.store.QueueStats(ctx, store.QueueID(doc.Queue))
+		if err != nil {
+			return err
+		}
+		g := b.groups.m[d.Key]
+		if g == nil { // its last member went in the same moment as the server
+			b.dropGroupQueue(d.Key, store.QueueID(doc.Queue))
+			continue
+		}
+		g.mu.Lock()
+		g.useQueue(store.QueueID(doc.Queue), stats)
+		g.mu.Unlock()
+	}
+	return nil
+}
+
+// reserve is session.reserve for a group's queue.
+func (g *Group) reserve(count, size int) (store.QueueID, bool) {
+	g.mu.Lock()
+	id := g.queue
+	g.mu.Unlock()
+	if id == 0 {
+		return 0, false
+	}
+	n := g.messages.Add(int64(count))
+	m := g.bytes.Add(int64(size))
+	if n <= int64(g.b.limits.GroupMessages) && m <= g.b.limits.QueueBytes {
+		return id, true
+	}
+	g.release(count, size)
+	g.b.noteQueueFull("$share/"+g.name, count)
+	return 0, false
+}
+
+func (g *Group) release(count, size int) {
+	g.messages.Add(-int64(count))
+	g.bytes.Add(-int64(size))
+}
+
+// offer notes what has become durable and leases it out.
+func (g *Group) offer(ds []Delivery) {
+	g.mu.Lock()
+	g.q.last = max(g.q.last, ds[len(ds)-1].Seq)
+	g.mu.Unlock()
+	g.wake()
+}
+
+// wake starts a drain unless one runs or there is nothing to lease out.
+func (g *Group) wake() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.q.draining || g.queue == 0 || len(g.returned) == 0 && g.q.next > g.q.last || !g.anyoneThere() {
+		return
+	}
+	g.q.draining = true
+	g.b.work.Go(g.drain)
+}
+
+func (g *Group) anyoneThere() bool {
+	return slices.ContainsFunc(g.members, func(m *subscription) bool { return m.session.live.Load() != nil })
+}
+
+// drain leases out what the queue holds until there is no more, or nobody takes any.
+func (g *Group) drain() {
+	var entries []store.Entry
+	for {
+		id, after, limit, ok := g.drainFrom()
+		if !ok {
+			return
+		}
+		var err error
+		entries, err = g.b.store.Read(context.Background(), id, after, limit, drainBytes, entries[:0])
+		if err != nil {
+			g.b.log.Error("queue of a shared subscription cannot be read", "group", g.name, "err", err)
+			g.stopDrain()
+			return
+		}
+		if !g.lease(entries, after) {
+			return
+		}
+	}
+}
+
+// drainFrom says what to read next: leases that came back first, one by one, then on along the queue.
+func (g *Group) drainFrom() (id store.QueueID, after uint64, limit int, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.queue == 0 || !g.anyoneThere():
+	case len(g.returned) > 0:
+		return g.queue, g.returned[0] - 1, 1, true
+	case g.q.next <= g.q.last:
+		return g.queue, g.q.next - 1, drainEntries, true
+	}
+	g.q.draining = false
+	return 0, 0, 0, false
+}
+
+func (g *Group) stopDrain() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.q.draining = false
+}
+
+// lease gives entries to members. It reports false when nobody takes more.
+func (g *Group) lease(entries []store.Entry, after uint64) (more bool) {
+	now := millis(time.Now())
+	var done []uint64
+	var touched []Link
+	more = true
+	g.mu.Lock()
+	if len(entries) == 0 { // trimmed meanwhile
+		g.advance(after + 1)
+	}
+	for i := range entries {
+		var m Message
+		seq := entries[i].Seq
+		if _, err := decodeBody(entries[i].Body, &m); err != nil || m.Expires != 0 && m.Expires <= now {
+			g.b.counts.DroppedExpired.Add(1)
+			done = append(done, seq)
+			g.advance(seq)
+			continue
+		}
+		l, took, gone := g.leaseOne(&m, seq)
+		if !took {
+			more = false
+			g.q.draining = false
+			break
+		}
+		g.advance(seq)
+		if gone {
+			done = append(done, seq)
+		}
+		if l != nil && !slices.Contains(touched, l) {
+			touched = append(touched, l)
+		}
+	}
+	g.mu.Unlock()
+	for _, l := range touched {
+		l.Flush()
+	}
+	g.ack(nil, done)
+	return more
+}
+
+// advance notes that a sequence number is leased or done.
+func (g *Group) advance(seq uint64) {
+	if len(g.returned) > 0 && g.returned[0] == seq {
+		g.returned = g.returned[1:]
+		return
+	}
+	g.q.next = max(g.q.next, seq+1)
+}
+
+// leaseOne gives one message to a member with room. gone says that no acknowledgement will come: the member takes QoS
+// 0, or nobody may receive it.
+func (g *Group) leaseOne(m *Message, seq uint64) (l Link, took, gone bool) {
+	n := len(g.members)
+	at := int(seq) % max(n, 1)
+	may := false
+	for i := range n {
+		sub := g.members[(at+i)%n]
+		c := sub.session.live.Load()
+		if c == nil {
+			continue
+		}
+		if ok, _ := g.b.mayReceiveShared(c, sub, m.Topic); !ok {
+			continue
+		}
+		may = true
+		d := [1]Delivery{{Message: m, QoS: min(m.QoS, sub.qos), Seq: seq, Group: g}}
+		if d[0].QoS == 0 {
+			d[0].Seq, d[0].Group = 0, nil
+		}
+		if n, _ := c.link.Deliver(d[:], false); n == 0 {
+			continue
+		}
+		g.b.counts.Delivered.Add(1)
+		if d[0].QoS == 0 {
+			return c.link, true, true
+		}
+		g.leases[seq] = c
+		return c.link, true, false
+	}
+	return nil, !may && g.anyoneThere(), true
+}
+
+// ack says that a member is done with messages of the group's queue; a nil connection stands for the group itself.
+func (g *Group) ack(c *Connection, seqs []uint64) {
+	if len(seqs) == 0 {
+		return
+	}
+	g.mu.Lock()
+	if g.queue == 0 {
+		g.mu.Unlock()
+		return
+	}
+	before := g.q.trimmed
+	for _, seq := range seqs {
+		if c != nil && g.leases[seq] != c {
+			continue // it went to somebody else meanwhile
+		}
+		delete(g.leases, seq)
+		g.q.ack(seq)
+	}
+	id, trimmed := g.queue, g.q.trimmed
+	g.mu.Unlock()
+	if trimmed == before {
+		return
+	}
+	forgetRoom(&g.messages, &g.bytes, int64(trimmed-before))
+	g.b.store.Trim(id, trimmed)
+}
+
+// comeBack takes back the leases of a connection that ended.
+func (g *Group) comeBack(c *Connection) {
+	g.mu.Lock()
+	for seq, holder := range g.leases {
+		if holder == c {
+			delete(g.leases, seq)
+			g.returned = append(g.returned, seq)
+		}
+	}
+	slices.Sort(g.returned)
+	g.mu.Unlock()
+	g.wake()
+}
+
+// AckShared says that the client has acknowledged messages that were leased to it, as Delivery.Group and Seq name them.
+func (c *Connection) AckShared(g *Group, seqs []uint64) { g.ack(c, seqs) }
