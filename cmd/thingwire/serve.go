@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/thingwire/thingwire/internal/server"
+)
+
+func newServe(w *world) *cobra.Command {
+	defaults := server.Default()
+	var config string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server",
+		Long: `Runs the server on a data directory, which the first start creates with a certificate authority of its own.
+It prints one line that begins with "ready" and names its addresses when it serves; SIGTERM or Ctrl-C stops it in
+order. Each flag is also a key of the configuration file; a flag wins over the file. HTTP requests are answered with
+501 for now: things are managed through the data directory, by the other verbs.`,
+		Example: `  thingwire serve
+  thingwire serve --data-dir ./data --hostname iot.example.org
+  thingwire serve --listen-mqtts 127.0.0.1:0 --listen-shared off`,
+		Args: none,
+	}
+	dataDir := dataDirFlag(cmd)
+	f := cmd.Flags()
+	f.StringVar(&config, "config", "", "configuration file (YAML)")
+	for _, l := range listenerHelp {
+		f.String("listen-"+l.name, defaults.Listen.Address(l.name), l.help+"; host:port or off, port 0 takes a free one")
+	}
+	f.Bool("listen-mqtt-anywhere", false, "allow --listen-mqtt on an address that others can reach")
+	f.StringArray("hostname", nil, "name that the server answers to, repeatable; the first is the endpoint")
+	f.String("account", "", "account id in every ARN, fixed at the first start (default "+server.DefaultAccount+")")
+	f.String("region", "", "region in every ARN, fixed at the first start (default "+server.DefaultRegion+")")
+	f.String("limits", defaults.Limits, "limits profile: open")
+	f.String("durability", defaults.Durability, "sync: acknowledged means on disk; relaxed: on its way there")
+	f.String("queue-full", defaults.QueueFull, "when a session's queue is full: drop, the newest message is lost")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := serveConfig(w, cmd.Flags(), config, *dataDir)
+		if err != nil {
+			return asUsage(err)
+		}
+		return serve(cmd.Context(), w, cfg)
+	}
+	return cmd
+}
+
+var listenerHelp = [...]struct{ name, help string }{
+	{"mqtts", "MQTT over TLS with client certificates"},
+	{"https", "HTTPS, and MQTT by ALPN name"},
+	{"api", "HTTPS that never asks for a client certificate"},
+	{"shared", "MQTT and HTTPS by ALPN name on one port, as AWS does it; left out with a warning where the port cannot be had"},
+	{"console", "HTTP without TLS, on this machine only"},
+	{"mqtt", "plain MQTT for laboratories, whose clients may do everything"},
+}
+
+// serveConfig puts the defaults, the file and the flags over each other, in this order.
+func serveConfig(w *world, flags *pflag.FlagSet, file, dataDir string) (server.Config, error) {
+	cfg := server.Default()
+	if file != "" {
+		if err := server.LoadFile(file, &cfg); err != nil {
+			return cfg, err
+		}
+	}
+	var err error
+	flags.Visit(func(f *pflag.Flag) {
+		if e := setFlag(&cfg, flags, f); err == nil {
+			err = e
+		}
+	})
+	if err != nil {
+		return cfg, err
+	}
+	if dataDir != "" || cfg.DataDir == "" {
+		if cfg.DataDir, err = w.dataDir(dataDir); err != nil {
+			return cfg, err
+		}
+	}
+	if cfg.DataDir, err = filepath.Abs(cfg.DataDir); err != nil {
+		return cfg, err
+	}
+	return cfg, cfg.Validate()
+}
+
+// setFlag carries over one flag that was given.
+func setFlag(cfg *server.Config, flags *pflag.FlagSet, f *pflag.Flag) (err error) {
+	value := f.Value.String()
+	switch f.Name {
+	case "account":
+		cfg.Account = value
+	case "region":
+		cfg.Region = value
+	case "limits":
+		cfg.Limits = value
+	case "durability":
+		cfg.Durability = value
+	case "queue-full":
+		cfg.QueueFull = value
+	case "hostname":
+		cfg.Hostnames, err = flags.GetStringArray(f.Name)
+	case "listen-mqtt-anywhere":
+		cfg.Listen.MQTTAnywhere, err = flags.GetBool(f.Name)
+	default:
+		if name, ok := strings.CutPrefix(f.Name, "listen-"); ok {
+			cfg.Listen.Set(name, value)
+		}
+	}
+	return err
+}
+
+func serve(ctx context.Context, w *world, cfg server.Config) error {
+	log := slog.New(slog.NewTextHandler(w.stderr, nil))
+	s, err := server.New(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	if err := s.Start(); err != nil {
+		_ = s.Close() // the first error counts
+		return err
+	}
+	w.printf("ready%s data-dir=%s\n", addresses(s), cfg.DataDir)
+	return s.Run(ctx)
+}
+
+// addresses are the listeners that are open, as name=host:port.
+func addresses(s *server.Server) string {
+	var b strings.Builder
+	for _, l := range listenerHelp {
+		if addr := s.Addr(l.name); addr != "" {
+			b.WriteString(" " + l.name + "=" + addr)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,45 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/control"
+	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/policy"
+)
+
+// privatePrefix is where the private API lives, beside AWS's own paths.
+const privatePrefix = "/_thingwire/v1/"
+
+// privateAPI is what the command line needs beyond AWS's operations.
+func privateAPI(cfg *Config, b *broker.Broker) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET "+privatePrefix+"subscribe", &live{broker: b})
+	mux.HandleFunc("GET "+privatePrefix+"policies/{name}", func(w http.ResponseWriter, r *http.Request) {
+		document, err := builtinPolicy(r.PathValue("name"), cfg.Account, cfg.Region)
+		if err != nil {
+			control.WriteFailure(w, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]string{"document": document}) // the client went away
+	})
+	mux.HandleFunc(privatePrefix, func(w http.ResponseWriter, r *http.Request) {
+		control.WriteFailure(w, fault.New(fault.Unsupported, "Thingwire has no %s %s", r.Method, r.URL.Path).WithRemedy("see docs/compatibility.md"))
+	})
+	return mux
+}
+
+// builtinPolicy is the text of a policy that Thingwire knows by name.
+func builtinPolicy(name, account, region string) (string, error) {
+	switch name {
+	case PolicyAllowEverything:
+		return policy.AllowEverything(account, region), nil
+	case PolicyThingScoped:
+		return policy.ThingScoped(account, region), nil
+	}
+	return "", fault.New(fault.NotFound, "there is no built-in policy named %q", name).
+		WithRemedy("use %s or %s", PolicyThingScoped, PolicyAllowEverything)
+}
