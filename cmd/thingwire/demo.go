@@ -66,7 +66,7 @@ func demo(ctx context.Context, w *world, o demoOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	defer from.Close() //nolint:errcheck // it was only read
+	defer func() { _ = from.Close() }() // it was only read
 	dir, err := os.MkdirTemp("", "thingwire-demo-")
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ func TestSensorLoopPublishesTheTutorialsMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		time.Sleep(time.Until(time.Unix(1581417910, 0))) // the bubble's clock begins in 2000
-		warm, cold := 23.6, -0.0
+		warm, cold := 23.6, 0.0
 		var got, failures []string
 		loop := sensorLoop{
 			sensor: &script{[]*float64{&warm, nil, &cold}}, origin: "BME680 temperature", interval: 15 * time.Second,

@@ -94,7 +94,7 @@ func (c *mqttClient) dial(ctx context.Context) (*mqttLink, error) {
 			return true, nil
 		}},
 	})
-	expiry, window := uint32(c.cfg.sessionExpiry/time.Second), uint16(receiveMaximum) //nolint:gosec // G115: an hour at most
+	expiry, window := uint32(c.cfg.sessionExpiry/time.Second), uint16(receiveMaximum)
 	connack, err := client.Connect(ctx, &paho.Connect{
 		ClientID: c.cfg.clientID, KeepAlive: keepAlive,
 		Properties: &paho.ConnectProperties{SessionExpiryInterval: &expiry, ReceiveMaximum: &window, RequestProblemInfo: true},

@@ -147,7 +147,7 @@ func readPEM(flag, path string) ([]byte, error) {
 	if path == "" {
 		return nil, usage("--%s is missing; thingwire thing create NAME makes the files", flag)
 	}
-	data, err := os.ReadFile(path) //nolint:gosec // G304: the user names the file
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fault.Wrap(fault.NotFound, err, "--%s cannot be read", flag).WithRemedy("thingwire thing create NAME makes the files")
 	}

@@ -61,7 +61,7 @@ func subscribe(ctx context.Context, w *world, dir string, filters []string, qos,
 	if err != nil {
 		return asUsage(err)
 	}
-	defer stream.Close() //nolint:errcheck // it was only read
+	defer stream.Close()
 	in := bufio.NewReader(stream)
 	for n := 0; count == 0 || n < count; n++ {
 		line, err := in.ReadBytes('\n')

@@ -57,7 +57,7 @@ func newThingOf(name, policy string) (server.NewThing, error) {
 	case server.PolicyAllowEverything, server.PolicyThingScoped:
 		return server.NewThing{Name: name, Policy: policy}, nil
 	}
-	data, err := os.ReadFile(policy) //nolint:gosec // G304: the user names the file
+	data, err := os.ReadFile(policy)
 	if err != nil {
 		return server.NewThing{}, fault.Wrap(fault.NotFound, err, "--policy is neither a built-in policy nor a file that can be read").
 			WithRemedy("use %s, %s, or the name of a file", server.PolicyThingScoped, server.PolicyAllowEverything)
@@ -78,7 +78,7 @@ type createdThing struct {
 	RootCA      string `json:"rootCA"`
 }
 
-func thingCreate(ctx context.Context, w *world, dir, out string, want server.NewThing, print thingOutput) (err error) {
+func thingCreate(ctx context.Context, w *world, dir, out string, want server.NewThing, show thingOutput) (err error) {
 	admin := server.NewAdmin(dir)
 	defer admin.Close()
 	files, err := reserve(out, want.Name)
@@ -98,11 +98,11 @@ func thingCreate(ctx context.Context, w *world, dir, out string, want server.New
 		undo := context.WithoutCancel(ctx)
 		return errors.Join(err, admin.Remove(undo, want.Name))
 	}
-	if print.json {
+	if show.json {
 		return w.printJSON(createdThing{made, files.cert, files.key, files.rootCA})
 	}
 	w.printf("Thing %s can connect. Its files:\n  %s\n  %s\n  %s\n", want.Name, files.cert, files.key, files.rootCA)
-	if print.warn {
+	if show.warn {
 		w.printf("Its policy %s allows everything on this account. Better: --policy thing-scoped\n", made.PolicyName)
 	}
 	return nil
@@ -128,7 +128,7 @@ func reserve(out, name string) (*thingFiles, error) {
 		rootCA: filepath.Join(out, "root-CA.pem"),
 	}
 	for _, path := range []string{f.cert, f.key} {
-		file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // G304: in the user's folder
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err == nil {
 			f.made = append(f.made, path)
 			err = file.Close()
@@ -147,10 +147,16 @@ func reserved(path string, err error) error {
 	return fault.Wrap(fault.Invalid, err, "the device's files cannot be written").WithRemedy("choose another --out")
 }
 
-// write fills the reserved files. The CA's certificate is public and the same for all things of a server.
+// write fills the reserved files and waits until they are on disk: nobody has the key a second time. The CA's
+// certificate is public and the same for all things of a server.
 func (f *thingFiles) write(made *server.Provisioned) error {
 	for path, text := range map[string]string{f.cert: made.CertificatePEM, f.key: made.PrivateKeyPEM} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0o600)
+		if err != nil {
+			return reserved(path, err)
+		}
+		_, err = file.WriteString(text)
+		if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 			return reserved(path, err)
 		}
 	}

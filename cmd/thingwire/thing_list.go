@@ -53,7 +53,7 @@ func thingList(ctx context.Context, w *world, dir string, asJSON bool) error {
 		for _, name := range slices.Sorted(maps.Keys(t.Attributes)) {
 			attributes = append(attributes, name+"="+t.Attributes[name])
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", t.Name, t.Type, strings.Join(attributes, " "))
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", t.Name, t.Type, strings.Join(attributes, " "))
 	}
 	if err := table.Flush(); err != nil {
 		return err

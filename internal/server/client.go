@@ -62,7 +62,7 @@ func (a *Admin) Do(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was only read
+	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, err, "the server broke off its answer")
@@ -88,7 +88,7 @@ func (a *Admin) Stream(ctx context.Context, path string) (io.ReadCloser, error) 
 
 // do answers a response of status 200, or an error.
 func (a *Admin) do(req *http.Request) (*http.Response, error) {
-	resp, err := a.http.Do(req) //nolint:gosec // G704: the transport dials the admin socket and nothing else
+	resp, err := a.http.Do(req)
 	if err != nil {
 		if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" && req.Context().Err() == nil {
 			return nil, notServing(a.dir, dial.Err)
@@ -98,7 +98,7 @@ func (a *Admin) do(req *http.Request) (*http.Response, error) {
 	if resp.StatusCode == http.StatusOK {
 		return resp, nil
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was only read
+	defer resp.Body.Close()
 	return nil, refusal(resp)
 }
 

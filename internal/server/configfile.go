@@ -18,7 +18,7 @@ import (
 // LoadFile reads a configuration file onto cfg: what the file does not name stays. It is strict: a key that is not
 // known, or that stands twice, is an error that names it and its line. It does not Validate, since flags come after.
 func LoadFile(path string, cfg *Config) error {
-	data, err := os.ReadFile(path) //nolint:gosec // G304: the user names the file
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return fault.Wrap(fault.NotFound, err, "the configuration file cannot be read").WithRemedy("check --config")
 	}

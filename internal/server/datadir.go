@@ -58,7 +58,7 @@ func makeDataDir(dir string) error {
 // lock of the store.
 func fixInstance(cfg *Config, now time.Time) error {
 	path := filepath.Join(cfg.DataDir, instanceFile)
-	data, err := os.ReadFile(path) //nolint:gosec // G304: in our own data directory
+	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		cfg.Account, cfg.Region = orDefault(cfg.Account, DefaultAccount), orDefault(cfg.Region, DefaultRegion)
 		return writeJSON(path, instance{Format: instanceFormat, Account: cfg.Account, Region: cfg.Region, Created: now.UTC()})
@@ -131,7 +131,7 @@ func writeFile(path string, data []byte) (err error) {
 }
 
 func syncDir(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // G304: our own data directory
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

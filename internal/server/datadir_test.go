@@ -171,7 +171,7 @@ func TestEndpointsThatAreDamaged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	if err := os.WriteFile(filepath.Join(dir, endpointsFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}

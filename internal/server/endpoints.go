@@ -58,7 +58,7 @@ func (e *Endpoints) UnmarshalJSON(data []byte) error {
 // ReadEndpoints says where the server of a data directory listens. A file that a killed server left behind is stale and
 // counts as absent: the admin socket answers if and only if a server is there.
 func ReadEndpoints(dir string) (Endpoints, error) {
-	data, err := os.ReadFile(filepath.Join(dir, endpointsFile)) //nolint:gosec // G304: the user names the data directory
+	data, err := os.ReadFile(filepath.Join(dir, endpointsFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Endpoints{}, fault.Wrap(fault.Unavailable, err, "the data directory cannot be read")
 	}

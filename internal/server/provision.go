@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,8 +89,8 @@ func (p *provisioning) undo(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
 	errs := []error{cause}
-	for i := len(p.done) - 1; i >= 0; i-- {
-		if err := p.admin.Do(ctx, p.done[i]); err != nil {
+	for _, call := range slices.Backward(p.done) {
+		if err := p.admin.Do(ctx, call); err != nil {
 			errs = append(errs, fault.Wrap(fault.KindOf(err), err, "and what was half done could not be undone"))
 		}
 	}

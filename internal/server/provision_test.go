@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -97,13 +98,11 @@ func (p *plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer p.mu.Unlock()
 	call := r.Method + " " + r.URL.RequestURI()
 	p.calls = append(p.calls, call)
-	for _, fails := range p.fails {
-		if call == fails {
-			w.Header().Set("x-amzn-ErrorType", "ThrottlingException")
-			w.WriteHeader(http.StatusBadRequest)
-			_, _ = w.Write([]byte(`{"message":"not now"}`))
-			return
-		}
+	if slices.Contains(p.fails, call) {
+		w.Header().Set("x-amzn-ErrorType", "ThrottlingException")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"message":"not now"}`))
+		return
 	}
 	switch {
 	case call == "GET /things/lamp":

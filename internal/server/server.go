@@ -82,8 +82,8 @@ func (s *Server) listen(name, addr string) error {
 	}
 	got, err := s.rooms.gateway.Listen(gateway.Kind(name), addr)
 	if name == "shared" && (errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EADDRINUSE)) {
-		s.log.Warn("the shared listener is not open: clients that use port 443 cannot connect", "addr", addr, "err", err,
-			"remedy", "run with the privilege to open it, free the port, or say --listen-shared off")
+		s.log.Warn("the shared listener is not open: clients that use port 443 cannot connect", slog.String("addr", addr), slog.Any("err", err),
+			slog.String("remedy", "run with the privilege to open it, free the port, or say --listen-shared off"))
 		return nil
 	}
 	if err != nil {

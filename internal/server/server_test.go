@@ -125,7 +125,7 @@ func TestSharedListenerIsLeftOutWithAWarning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	t.Cleanup(func() { _ = s.Close() })
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
