@@ -44,26 +44,28 @@ def server(tmp_path_factory):
 def pytest_runtest_makereport(item, call):
     """A failed test shows what its server said."""
     report = (yield).get_result()
-    server = getattr(item, "funcargs", {}).get("server")
-    if report.failed and server is not None and server.process is not None:
-        report.sections.append(("thingwire serve", "\n".join(server.process.lines[-60:])))
+    fixtures = getattr(item, "funcargs", {})
+    servers = getattr(fixtures.get("new_server"), "made", []) + [fixtures.get("server")]
+    for server in servers:
+        if report.failed and server is not None and server.process is not None:
+            report.sections.append(("thingwire serve", "\n".join(server.process.lines[-60:])))
 
 
 @pytest.fixture
 def new_server(tmp_path):
     """Makes servers of a test's own, and ends them with the test."""
-    made = []
 
     def make(**kwargs):
-        folder = pathlib.Path(tmp_path) / "server-{}".format(len(made))
+        folder = pathlib.Path(tmp_path) / "server-{}".format(len(make.made))
         folder.mkdir()
         # 443 belongs to the module's server.
         listeners = {"shared": "off", **kwargs.pop("listeners", {})}
-        made.append(Server(folder, listeners=listeners, **kwargs))
-        return made[-1]
+        make.made.append(Server(folder, listeners=listeners, **kwargs))
+        return make.made[-1]
 
+    make.made = []
     yield make
-    for server in made:
+    for server in make.made:
         if server.process is not None:
             server.process.kill()
 

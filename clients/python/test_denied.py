@@ -191,8 +191,8 @@ def test_the_sdk_sees_refused_operations_on_5(server, scoped):
 def test_the_sdk_loses_the_connection_on_311(server, scoped):
     interrupted = threading.Event()
     connection = connection_311(
-        scoped, scoped.name, server.port("mqtts"), clean_session=True, reconnect_min_timeout_secs=60,
-        reconnect_max_timeout_secs=60, on_connection_interrupted=lambda **_: interrupted.set(),
+        scoped, scoped.name, server.port("mqtts"), clean_session=True, reconnect_min_timeout_secs=1,
+        reconnect_max_timeout_secs=2, on_connection_interrupted=lambda **_: interrupted.set(),
     )  # fmt: skip
     connection.connect().result(WAIT)
     connection.publish("other/topic", "no", mqtt.QoS.AT_MOST_ONCE)

@@ -59,7 +59,7 @@ def test_mqtt_5_over_mutual_tls(server, thing, unique, listener):
             content_type="application/json",
             payload_format_indicator=mqtt5.PayloadFormatIndicator.AWS_MQTT5_PFI_UTF8,
             response_topic=topic + "/answers",
-            correlation_data=b"\x00\x01\xff",
+            correlation_data_bytes=b"\x00\x01\xff",
             message_expiry_interval_sec=600,
             user_properties=[mqtt5.UserProperty("a", "1"), mqtt5.UserProperty("b", "2"), mqtt5.UserProperty("a", "3")],
         )  # fmt: skip
@@ -69,7 +69,7 @@ def test_mqtt_5_over_mutual_tls(server, thing, unique, listener):
         assert got.content_type == "application/json"
         assert got.payload_format_indicator == mqtt5.PayloadFormatIndicator.AWS_MQTT5_PFI_UTF8
         assert got.response_topic == topic + "/answers"
-        assert got.correlation_data == b"\x00\x01\xff"
+        assert got.correlation_data_bytes == b"\x00\x01\xff"
         assert 590 <= got.message_expiry_interval_sec <= 600
         assert [(p.name, p.value) for p in got.user_properties] == [("a", "1"), ("b", "2"), ("a", "3")]
 

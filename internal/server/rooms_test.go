@@ -37,6 +37,7 @@ var rooms = []room{
 	{"internal/store/pebble", []string{"internal/fault", "internal/store"}, "a driver knows the contract and nothing else"},
 	{"internal/store/storetest", []string{"internal/fault", "internal/store"}, "the suite tests the contract, not a driver"},
 	{"internal/registry", []string{"internal/fault", "internal/policy", "internal/store"}, "registry knows neither HTTP nor MQTT: it answers whose certificate this is"},
+	{"internal/journal", []string{"internal/fault"}, "journal remembers words: it knows no packets, sessions or policies"},
 	{
 		"internal/broker",
 		[]string{"internal/fault", "internal/policy", "internal/store", "internal/topic"},
@@ -99,7 +100,7 @@ var walls = []wall{
 	},
 	{
 		"os",
-		[]string{"internal/registry", "internal/store/pebble", "internal/gateway", "internal/control", "internal/server", "cmd/thingwire", "device", "device/sensor", "thingwiretest"},
+		[]string{"internal/journal", "internal/registry", "internal/store/pebble", "internal/gateway", "internal/control", "internal/server", "cmd/thingwire", "device", "device/sensor", "thingwiretest"},
 		"knowledge and the heart touch no files; what they need is handed to them",
 	},
 }
