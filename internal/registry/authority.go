@@ -29,8 +29,10 @@ import (
 //	ca.pem            the root's certificate, 0644: for clients; written again when it is lost
 //	server-rsa.pem    key and certificate of the server, 0600: made again when they are lost, due or of other names
 //	server-ecdsa.pem
+//
+// One that NewAuthority made has no files.
 type Authority struct {
-	dir  string
+	dir  string // empty if nothing is written
 	now  func() time.Time
 	root *x509.Certificate
 	key  crypto.Signer
@@ -57,9 +59,13 @@ var serverKeys = []struct {
 	file string
 	make func() (crypto.Signer, error)
 }{
-	{"server-ecdsa.pem", func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }},
-	{"server-rsa.pem", func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) }},
+	{"server-ecdsa.pem", makeECDSA},
+	{"server-rsa.pem", makeRSA},
 }
+
+func makeECDSA() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
+
+func makeRSA() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) }
 
 // OpenAuthority opens the CA in dir, and makes it when it is not there. A nil now is time.Now. The directory must be
 // there. Server certificates come with ServeNames.
@@ -157,6 +163,9 @@ func (a *Authority) renew(old *serving) *serving {
 }
 
 func (a *Authority) makeServing(names []string) (*serving, error) {
+	if a.dir == "" {
+		return a.makeServingInMemory(names)
+	}
 	s := &serving{names: names}
 	for _, k := range serverKeys {
 		cert, err := a.serverCertificate(filepath.Join(a.dir, k.file), names, k.make)
@@ -180,7 +189,18 @@ func (a *Authority) serverCertificate(file string, names []string, makeKey func(
 	case fault.Is(err, fault.Denied):
 		return nil, err // a loose mode: whoever read the key has it
 	}
-	key, err = makeKey()
+	cert, err := a.newServerCertificate(names, makeKey)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeKeyAndCertificate(file, cert.PrivateKey.(crypto.Signer), cert.Leaf, replaceFile); err != nil {
+		return nil, err
+	}
+	return cert, nil
+}
+
+func (a *Authority) newServerCertificate(names []string, makeKey func() (crypto.Signer, error)) (*tls.Certificate, error) {
+	key, err := makeKey()
 	if err != nil {
 		return nil, err
 	}
@@ -192,10 +212,8 @@ func (a *Authority) serverCertificate(file string, names []string, makeKey func(
 	if err != nil {
 		return nil, err
 	}
-	if leaf, err = x509.ParseCertificate(der); err != nil {
-		return nil, err
-	}
-	if err := writeKeyAndCertificate(file, key, leaf, replaceFile); err != nil {
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
 		return nil, err
 	}
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil
@@ -236,7 +254,19 @@ func (a *Authority) makeRoot(keyFile, certFile string) (crypto.Signer, *x509.Cer
 		return nil, nil, fault.New(fault.Invalid, "%s is there but its key %s is not", certFile, keyFile).
 			WithRemedy("restore the key, or move %s away to start a new CA, whose root every device must be given", rootCertFile)
 	}
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	key, root, err := newRoot(makeRSA)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = writeKeyAndCertificate(keyFile, key, root, keepFile)
+	if fault.Is(err, fault.Exists) {
+		return readKeyAndCertificate(keyFile) // another process was faster
+	}
+	return key, root, err
+}
+
+func newRoot(makeKey func() (crypto.Signer, error)) (crypto.Signer, *x509.Certificate, error) {
+	key, err := makeKey()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -249,13 +279,6 @@ func (a *Authority) makeRoot(keyFile, certFile string) (crypto.Signer, *x509.Cer
 		return nil, nil, err
 	}
 	root, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, nil, err
-	}
-	err = writeKeyAndCertificate(keyFile, key, root, keepFile)
-	if fault.Is(err, fault.Exists) {
-		return readKeyAndCertificate(keyFile) // another process was faster
-	}
 	return key, root, err
 }
 
