@@ -213,6 +213,7 @@ func (r *demoRun) connect(ctx context.Context, w *world, name, policy string, on
 		onMessage:     onMessage,
 		onInterrupted: func(err error) { w.errorf("%s: connection interrupted: %s\n", name, err) },
 		onResumed:     func(bool) { w.errorf("%s: connection resumed\n", name) },
+		afterResumed:  func() {},
 	})
 }
 

@@ -71,11 +71,14 @@ func (h *house) connect(t *testing.T, cfg mqttConfig) *mqttClient {
 	if cfg.onResumed == nil {
 		cfg.onResumed = func(bool) {}
 	}
+	if cfg.afterResumed == nil {
+		cfg.afterResumed = func() {}
+	}
 	c, err := connectMQTT(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.Close)
+	t.Cleanup(c.Close) // a second Close does nothing
 	return c
 }
 
@@ -169,76 +172,6 @@ func TestSubscribeEndsWithTheServer(t *testing.T) {
 	}
 }
 
-// cable is a way to a server that can be cut.
-type cable struct {
-	listener net.Listener
-	to       string
-	work     sync.WaitGroup
-
-	mu    sync.Mutex
-	cut   bool
-	conns []net.Conn
-}
-
-func newCable(t *testing.T, to string) *cable {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &cable{listener: l, to: to}
-	c.work.Go(c.accept)
-	t.Cleanup(func() {
-		_ = l.Close()
-		c.set(true)
-		c.work.Wait()
-	})
-	return c
-}
-
-func (c *cable) accept() {
-	for {
-		near, err := c.listener.Accept()
-		if err != nil {
-			return
-		}
-		far, err := net.Dial("tcp", c.to)
-		c.mu.Lock()
-		if err != nil || c.cut {
-			_ = near.Close()
-			if far != nil {
-				_ = far.Close()
-			}
-			c.mu.Unlock()
-			continue
-		}
-		c.conns = append(c.conns, near, far)
-		c.mu.Unlock()
-		for _, way := range [][2]net.Conn{{near, far}, {far, near}} {
-			c.work.Go(func() {
-				_, _ = io.Copy(way[0], way[1])
-				_ = way[0].Close()
-			})
-		}
-	}
-}
-
-// set cuts the cable, or mends it for new connections.
-func (c *cable) set(cut bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.cut = cut
-	for _, conn := range c.conns {
-		_ = conn.Close()
-	}
-	c.conns = nil
-}
-
-func (c *cable) port() string {
-	_, port, _ := net.SplitHostPort(c.listener.Addr().String())
-	return port
-}
-
 // The network goes away while pubsub receives, and messages are published meanwhile: the session is resumed and they
 // arrive, in order and once; the lines are those of the sample's callbacks.
 func TestPubsubResumesItsSession(t *testing.T) {
@@ -272,8 +205,40 @@ func TestPubsubResumesItsSession(t *testing.T) {
 	}
 }
 
-// Without a session on the server (this client asked for none to be kept), the sample subscribes again.
-func TestClientSubscribesAgainAndPublishesAcrossACut(t *testing.T) {
+// Somebody else ends the session while the network is away: the sample subscribes again and goes on.
+func TestPubsubSubscribesAgainWhenItsSessionIsLost(t *testing.T) {
+	h := newHouse(t)
+	wire := newCable(t, "127.0.0.1:"+h.port)
+	out, end := h.pubsub(t, h.files(t), wire.port(), "--client-id", "watcher", "--topic", "cut", "--message", "", "--count", "1")
+	if !out.await(regexp.MustCompile("^Waiting")) {
+		t.Fatal(out.String())
+	}
+	wire.set(true)
+	if !out.await(regexp.MustCompile("^Connection interrupted. error: ")) {
+		t.Fatal(out.String())
+	}
+	h.connect(t, mqttConfig{clientID: "watcher", forget: true}).Close()
+	wire.set(false)
+	if !out.await(regexp.MustCompile("^Resubscribe results")) {
+		t.Fatal(out.String())
+	}
+	if err := h.connect(t, mqttConfig{clientID: "lamp"}).Publish(t.Context(), "cut", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if code := end(); code != exitDone {
+		t.Errorf("ended with %d", code)
+	}
+	_, after, _ := strings.Cut(out.String(), "Connection resumed. return_code: 0 session_present: ")
+	want := "False\nSession did not persist. Resubscribing to existing topics...\n" +
+		"Resubscribe results: {'topics': [('cut', <QoS.AT_LEAST_ONCE: 1>)]}\n" +
+		"Received message from topic 'cut': b'x'\n1 message(s) received.\nDisconnecting...\nDisconnected!\n"
+	if after != want {
+		t.Errorf("printed:\n%s", out.String())
+	}
+}
+
+// A message that is published while the network is away goes out when it is back, also without a session.
+func TestClientPublishesAcrossACut(t *testing.T) {
 	h := newHouse(t)
 	wire := newCable(t, "127.0.0.1:"+h.port)
 	to := h.target(t)

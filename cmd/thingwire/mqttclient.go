@@ -21,7 +21,8 @@ type mqttConfig struct {
 
 	onMessage     func(topic string, payload []byte)
 	onInterrupted func(err error)
-	onResumed     func(sessionPresent bool)
+	onResumed     func(sessionPresent bool) // before the messages of the new connection; must not wait for the server
+	afterResumed  func()                    // may subscribe again
 }
 
 // mqttClient is a connection that comes back: when it is lost it is made anew, with the same session and what was not
@@ -44,6 +45,7 @@ type mqttLink struct {
 	client         *paho.Client
 	down           context.Context
 	sessionPresent bool
+	told           chan struct{} // closed when onResumed has returned; messages wait for it
 }
 
 const (
@@ -67,6 +69,7 @@ func connectMQTT(ctx context.Context, cfg mqttConfig) (*mqttClient, error) {
 		_ = c.session.Close() // of a memory session; nothing can go wrong
 		return nil, err
 	}
+	close(link.told)
 	c.set(link)
 	go c.keep(link)
 	return c, nil
@@ -81,6 +84,7 @@ func (c *mqttClient) dial(ctx context.Context) (*mqttLink, error) {
 		return nil, err
 	}
 	down, lost := context.WithCancelCause(context.Background())
+	told := make(chan struct{})
 	client := paho.NewClient(paho.ClientConfig{
 		ClientID: c.cfg.clientID,
 		Conn:     conn,
@@ -90,6 +94,7 @@ func (c *mqttClient) dial(ctx context.Context) (*mqttLink, error) {
 		OnClientError:      func(err error) { lost(err) },
 		OnServerDisconnect: func(d *paho.Disconnect) { lost(disconnected(d)) },
 		OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(r paho.PublishReceived) (bool, error) {
+			<-told
 			c.cfg.onMessage(r.Packet.Topic, r.Packet.Payload)
 			return true, nil
 		}},
@@ -103,7 +108,7 @@ func (c *mqttClient) dial(ctx context.Context) (*mqttLink, error) {
 		lost(err)
 		return nil, refusedConnect(c.cfg.target, c.cfg.clientID, connack, err)
 	}
-	return &mqttLink{client: client, down: down, sessionPresent: connack.SessionPresent}, nil
+	return &mqttLink{client: client, down: down, sessionPresent: connack.SessionPresent, told: told}, nil
 }
 
 // keep watches the connection and makes it anew until Close.
@@ -129,6 +134,8 @@ func (c *mqttClient) keep(link *mqttLink) {
 		}
 		c.set(link)
 		c.cfg.onResumed(link.sessionPresent)
+		close(link.told)
+		c.cfg.afterResumed()
 	}
 }
 
