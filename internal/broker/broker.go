@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/store"
 	"github.com/thingwire/thingwire/internal/topic"
 )
@@ -18,27 +19,33 @@ type Config struct {
 	Store  store.Store
 	Limits Limits
 	Log    *slog.Logger
+	// Journal records denials, drops and throttles; nil records nothing.
+	Journal *journal.Journal
 	// Account and Region are in the ARNs that policies are asked about; Partition is "aws" when empty.
 	Account, Region, Partition string
 }
 
 // Broker routes messages from callers to sessions.
 type Broker struct {
-	store  store.Store
-	limits Limits
-	log    *slog.Logger
-	arn    string // arn:aws:iot:REGION:ACCOUNT:
+	store   store.Store
+	limits  Limits
+	log     *slog.Logger
+	journal *journal.Journal
+	arn     string // arn:aws:iot:REGION:ACCOUNT:
 
-	routes   *topic.Tree[*subscription]
-	shards   [holderShards]holderShard
-	seed     maphash.Seed
-	groups   groups
-	alarms   *alarms
-	versions versions
-	lastID   atomic.Uint64
-	counts   Counts
-	closing  atomic.Bool
-	work     sync.WaitGroup // drains and detached publishes
+	routes      *topic.Tree[*subscription]
+	shards      [holderShards]holderShard
+	seed        maphash.Seed
+	groups      groups
+	alarms      *alarms
+	versions    versions
+	throttles   throttles
+	connections atomic.Int64
+	quit        chan struct{} // closed by Close
+	lastID      atomic.Uint64
+	counts      Counts
+	closing     atomic.Bool
+	work        sync.WaitGroup // drains and detached publishes
 
 	// kept hands out what became durable; used on the store's completion goroutine only.
 	kept handOut
@@ -47,6 +54,8 @@ type Broker struct {
 // Counts are what the broker has done since it was opened, for metrics and tests.
 type Counts struct {
 	Accepted, Delivered, Refused atomic.Int64
+	// RefusedFor tells the refused apart; what is not in it is the fault of the one who published.
+	RefusedFor struct{ Auth, Throttled, Server atomic.Int64 }
 	// DroppedQueueFull counts messages lost because a session's queue was at its limit, DroppedExpired those whose
 	// Message Expiry Interval had passed.
 	DroppedQueueFull, DroppedExpired atomic.Int64
@@ -58,15 +67,18 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 		cfg.Partition = "aws"
 	}
 	b := &Broker{
-		store:  cfg.Store,
-		limits: cfg.Limits,
-		log:    cfg.Log,
-		arn:    "arn:" + cfg.Partition + ":iot:" + cfg.Region + ":" + cfg.Account + ":",
-		routes: topic.NewTree[*subscription](),
-		seed:   maphash.MakeSeed(),
-		alarms: newAlarms(),
-		groups: groups{m: map[string]*Group{}},
+		store:   cfg.Store,
+		limits:  cfg.Limits,
+		log:     cfg.Log,
+		journal: cfg.Journal,
+		arn:     "arn:" + cfg.Partition + ":iot:" + cfg.Region + ":" + cfg.Account + ":",
+		routes:  topic.NewTree[*subscription](),
+		seed:    maphash.MakeSeed(),
+		alarms:  newAlarms(),
+		groups:  groups{m: map[string]*Group{}},
+		quit:    make(chan struct{}),
 	}
+	b.throttles = newThrottles(&b.limits.Rates)
 	for i := range b.shards {
 		b.shards[i].m = map[string]*holder{}
 	}
@@ -80,6 +92,9 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 // Limits are the broker's limits; they do not change.
 func (b *Broker) Limits() *Limits { return &b.limits }
 
+// Connections is how many connections are open.
+func (b *Broker) Connections() int { return int(b.connections.Load()) }
+
 // Counts gives the live counters.
 func (b *Broker) Counts() *Counts { return &b.counts }
 
@@ -90,6 +105,7 @@ func (b *Broker) Close() {
 		return
 	}
 	b.kickAll(Cause{Reason: ServerInitiated, Code: codeServerShuttingDown, Text: "the server is shutting down"})
+	close(b.quit)
 	b.alarms.close()
 	b.work.Wait()
 }

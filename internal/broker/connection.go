@@ -55,6 +55,10 @@ func (b *Broker) Connect(r ConnectRequest) (c *Connection, present bool, err err
 		}
 		return nil, false, err
 	}
+	if err := b.mayConnectNow(r.Caller.ClientID); err != nil {
+		return nil, false, err
+	}
+	b.connections.Add(1)
 	c = &Connection{b: b, caller: r.Caller, link: r.Link, expiry: min(r.Expiry, b.limits.SessionExpiryMax)}
 	if r.Will != nil {
 		c.will.Store(&will{message: r.Will, delay: r.WillDelay})
@@ -83,7 +87,7 @@ func (b *Broker) mayConnect(r *ConnectRequest) error {
 		keys["iot:LastWillTopic"] = []string{b.arn + "topic/" + r.Will.Topic}
 	}
 	if d := b.decide(c, "iot:Connect", "client", c.ClientID, keys); !d.Allowed {
-		return denied("connect as", c.ClientID, b.explain(c, "iot:Connect", "client", c.ClientID, keys))
+		return b.denied(c, d, "connect as", "iot:Connect", "client", c.ClientID, keys)
 	}
 	if r.Will == nil {
 		return nil
@@ -98,11 +102,14 @@ func (b *Broker) mayConnect(r *ConnectRequest) error {
 	if len(r.Will.Payload) > b.limits.Payload {
 		return fault.New(fault.TooLarge, "will payload of %d bytes is over the limit of %d", len(r.Will.Payload), b.limits.Payload)
 	}
-	if !b.decide(c, "iot:Publish", "topic", name, nil).Allowed {
-		return denied("publish the will to", name, b.explain(c, "iot:Publish", "topic", name, nil))
+	if d := b.decide(c, "iot:Publish", "topic", name, nil); !d.Allowed {
+		return b.denied(c, d, "publish the will to", "iot:Publish", "topic", name, nil)
 	}
-	if r.Will.Retain && !b.decide(c, "iot:RetainPublish", "topic", name, nil).Allowed {
-		return denied("retain the will on", name, b.explain(c, "iot:RetainPublish", "topic", name, nil))
+	if !r.Will.Retain {
+		return nil
+	}
+	if d := b.decide(c, "iot:RetainPublish", "topic", name, nil); !d.Allowed {
+		return b.denied(c, d, "retain the will on", "iot:RetainPublish", "topic", name, nil)
 	}
 	return nil
 }
@@ -176,7 +183,7 @@ func (c *Connection) Start() {
 	}
 	s.live.Store(c)
 	s.q.next = s.q.trimmed + 1
-	s.q.draining = false
+	s.q.draining, s.q.ahead = false, nil
 	c.presence.told = !c.quiet
 	s.mu.Unlock()
 	if !c.quiet {
@@ -218,6 +225,9 @@ func (c *Connection) end(cause Cause, own bool) {
 		return
 	}
 	c.ended = true
+	if !c.quiet {
+		c.b.connections.Add(-1)
+	}
 	s.live.CompareAndSwap(c, nil)
 	shared, told := slices.Clone(s.groups), c.presence.told
 	s.mu.Unlock()

@@ -61,8 +61,8 @@ func (b *Broker) join(sub *subscription) {
 	sub.session.mu.Unlock()
 }
 
-// quit takes a member out of its group. The last persistent one takes the queue with it.
-func (b *Broker) quit(sub *subscription) {
+// leaveGroup takes a member out of its group. The last persistent one takes the queue with it.
+func (b *Broker) leaveGroup(sub *subscription) {
 	g := sub.group
 	b.groups.mu.Lock()
 	defer b.groups.mu.Unlock()
@@ -105,6 +105,12 @@ func (b *Broker) dropGroupQueue(name string, q store.QueueID) {
 			}
 		},
 	})
+}
+
+func (g *Group) size() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.members)
 }
 
 // keepGroup gives the group of a new persistent subscription a queue, if it has none, and adds its document to sb.

@@ -66,7 +66,7 @@ func (g *Group) reserve(count, size int) (store.QueueID, bool) {
 		return id, true
 	}
 	g.release(count, size)
-	g.b.noteQueueFull("$share/"+g.name, count)
+	g.b.noteNotQueued("$share/"+g.name, count, "the queue of the shared subscription is at its limit: the newest messages are lost")
 	return 0, false
 }
 

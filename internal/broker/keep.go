@@ -15,10 +15,16 @@ const (
 // message for the sessions that keep it.
 func (p *Batch) keep(by *Caller, r *route, i, j int) {
 	for k := i; k < j; k++ {
-		if m := &p.Messages[k]; m.Retain {
-			p.retain(m)
-			p.durable = append(p.durable, k)
+		m := &p.Messages[k]
+		if !m.Retain {
+			continue
 		}
+		if !p.b.mayRetainNow(m.Topic) {
+			p.b.noteRetainThrottled(by, m.Topic)
+			continue
+		}
+		p.retain(m)
+		p.durable = append(p.durable, k)
 	}
 	if r.stored {
 		p.enqueue(by, r, i, j, false)

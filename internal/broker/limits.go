@@ -36,6 +36,14 @@ type Limits struct {
 	QueueBytes    int64
 	// GroupMessages bounds what is kept for one shared subscription.
 	GroupMessages int
+
+	// Counts of the whole account; 0 means that only memory bounds them.
+	Connections          int
+	AccountSubscriptions int
+	Groups               int // shared subscription groups
+	GroupMembers         int
+
+	Rates Rates
 }
 
 // OpenLimits is the profile `open`: AWS's numbers where clients can see them, this machine's where they only slow
@@ -64,6 +72,33 @@ func OpenLimits() Limits {
 		QueueBytes:        1 << 30,
 		GroupMessages:     500_000,
 	}
+}
+
+// AWSLimits is the profile `aws`: every number of the service's quotas in the default regions (AWS IoT Core endpoints
+// and quotas, "message broker and protocols").
+func AWSLimits() Limits {
+	l := OpenLimits()
+	l.FiltersPerRequest = 8
+	l.Subscriptions = 50
+	l.SendMessages = 100
+	l.SessionExpiryMax = time.Hour
+	l.Connections = 500_000
+	l.AccountSubscriptions = 500_000
+	l.Groups = 100
+	l.GroupMembers = 100
+	l.Rates = Rates{
+		ConnectsPerClient: 1,
+		Connects:          3000,
+		PublishesPerConn:  100,
+		Publishes:         20_000,
+		BytesPerConn:      512 << 10,
+		Subscribes:        3000,
+		Queued:            500,
+		StoredPerConn:     10,
+		RetainedPerTopic:  1,
+		Retained:          500,
+	}
+	return l
 }
 
 // KeepAlive is the interval that the server uses for what a client asked, in seconds (0 means the maximum).

@@ -41,6 +41,8 @@ type Cause struct {
 	Reason Reason
 	Code   byte
 	Text   string
+	Packet string // which packet brought it, empty if none did
+	Err    error  // the refusal behind it, nil if there is none
 }
 
 func (c Cause) Error() string { return string(c.Reason) + ": " + c.Text }

@@ -102,6 +102,7 @@ type versions struct {
 
 type versionOf struct {
 	next uint64
+	came time.Time
 	gone time.Time // zero while connected
 }
 
@@ -122,8 +123,16 @@ func (v *versions) next(clientID string) uint64 {
 		e = versionOf{}
 	}
 	n := e.next
-	v.m[clientID] = versionOf{next: n + 1}
+	v.m[clientID] = versionOf{next: n + 1, came: time.Now()}
 	return n
+}
+
+// tooSoon reports whether the client id's last connection came less than d ago.
+func (v *versions) tooSoon(clientID string, d time.Duration) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	e, ok := v.m[clientID]
+	return ok && time.Since(e.came) < d
 }
 
 // left notes that a client went, and forgets the oldest when there are too many.
@@ -135,7 +144,7 @@ func (v *versions) left(clientID string) {
 		return
 	}
 	now := time.Now()
-	v.m[clientID] = versionOf{next: e.next, gone: now}
+	v.m[clientID] = versionOf{next: e.next, came: e.came, gone: now}
 	v.order = append(v.order, clientID)
 	for len(v.order) > 0 {
 		old := v.m[v.order[0]]

@@ -53,7 +53,7 @@ func (b *Broker) walk(by *Caller, p *Batch, now int64) {
 		b.counts.Accepted.Add(int64(j - i))
 		i = j
 		if refused != nil {
-			b.counts.Refused.Add(1)
+			b.counts.refuse(refused)
 			p.Results = append(p.Results, refused)
 			if p.StopAtRefusal {
 				return

@@ -18,21 +18,18 @@ const (
 // reserve takes room for messages that are about to be queued. It reports false, and counts them as lost, when the
 // session is at its limit: the newest is lost, never what was promised before.
 func (s *session) reserve(b *Broker, count, size int) bool {
+	if s.live.Load() == nil && b.throttles.queued != nil && !b.throttles.queued.AllowN(time.Now(), count) {
+		b.noteNotQueued(s.clientID, count, "Throttled while queueing offline message")
+		return false
+	}
 	n := s.messages.Add(int64(count))
 	m := s.bytes.Add(int64(size))
 	if n <= int64(b.limits.QueueMessages) && m <= b.limits.QueueBytes {
 		return true
 	}
 	s.release(count, size)
-	b.noteQueueFull(s.clientID, count)
+	b.noteNotQueued(s.clientID, count, "the session's queue is at its limit: the newest messages are lost")
 	return false
-}
-
-// noteQueueFull counts messages that were lost because a queue was at its limit.
-func (b *Broker) noteQueueFull(owner string, count int) {
-	if b.counts.DroppedQueueFull.Add(int64(count)) == int64(count) {
-		b.log.Warn("queue full: newest messages are lost", "owner", owner)
-	}
 }
 
 // reserve takes room in the queue that keeps the subscription's messages.
@@ -66,11 +63,29 @@ func (s *session) offer(b *Broker, h *handOut, ds []Delivery, shared bool) {
 	defer s.mu.Unlock()
 	c := s.live.Load()
 	s.q.last = max(s.q.last, ds[len(ds)-1].Seq)
-	if c == nil || s.q.draining || s.q.next != ds[0].Seq {
+	if c == nil {
+		return
+	}
+	if s.q.draining || s.q.next != ds[0].Seq {
+		if b.limits.Rates.StoredPerConn > 0 {
+			s.overtake(b, h, c, ds, shared)
+		}
 		return
 	}
 	n := h.give(c.link, ds, shared)
 	s.q.next += uint64(n)
+	b.counts.Delivered.Add(int64(n))
+}
+
+// overtake hands out live messages at once while stored ones follow at their rate, as AWS does. Under s.mu.
+func (s *session) overtake(b *Broker, h *handOut, c *Connection, ds []Delivery, shared bool) {
+	n := h.give(c.link, ds, shared)
+	for i := range n {
+		if s.q.ahead == nil {
+			s.q.ahead = map[uint64]struct{}{}
+		}
+		s.q.ahead[ds[i].Seq] = struct{}{}
+	}
 	b.counts.Delivered.Add(int64(n))
 }
 
@@ -102,13 +117,17 @@ func (b *Broker) drain(c *Connection) {
 	s := c.session
 	var entries []store.Entry
 	var ms []Message
+	limit, pace := drainEntries, time.Duration(0)
+	if per := b.limits.Rates.StoredPerConn; per > 0 {
+		limit, pace = 1, time.Duration(float64(time.Second)/per)
+	}
 	for {
 		after, ok := c.drainFrom()
 		if !ok {
 			return
 		}
 		var err error
-		entries, err = b.store.Read(context.Background(), s.queue, after, drainEntries, drainBytes, entries[:0])
+		entries, err = b.store.Read(context.Background(), s.queue, after, limit, drainBytes, entries[:0])
 		if err != nil {
 			c.stopDrain()
 			b.log.Error("session queue cannot be read", "client_id", s.clientID, "err", err)
@@ -123,6 +142,22 @@ func (b *Broker) drain(c *Connection) {
 			return
 		}
 		clear(ms)
+		if pace > 0 && !b.rest(pace) {
+			c.stopDrain()
+			return
+		}
+	}
+}
+
+// rest waits; false when the broker closes.
+func (b *Broker) rest(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-b.quit:
+		return false
 	}
 }
 
@@ -164,6 +199,8 @@ func (b *Broker) handOutStored(c *Connection, entries []store.Entry, ms []Messag
 		case m.Expires != 0 && m.Expires <= now:
 			b.counts.DroppedExpired.Add(1)
 		case c.isDone(seq):
+		case c.wentAhead(seq):
+			continue // it waits for its PUBACK
 		case !b.decide(c.caller, "iot:Receive", "topic", m.Topic, nil).Allowed:
 		default:
 			ds = append(ds, Delivery{Message: m, QoS: min(m.QoS, 1), Retain: retain, Seq: seq})
@@ -215,6 +252,16 @@ func (c *Connection) isDone(seq uint64) bool {
 	defer s.mu.Unlock()
 	_, done := s.q.done[seq]
 	return done || seq <= s.q.trimmed
+}
+
+// wentAhead reports whether a message was handed out before its turn, and forgets it.
+func (c *Connection) wentAhead(seq uint64) bool {
+	s := c.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.q.ahead[seq]
+	delete(s.q.ahead, seq)
+	return ok
 }
 
 // Ack says that the client has acknowledged messages of its queue. The queue is trimmed up to the first one that is

@@ -134,13 +134,13 @@ func (b *Broker) restore(ctx context.Context) error {
 		s.messages.Store(int64(s.q.last - s.q.trimmed))
 		s.bytes.Store(stats.Bytes)
 		byQueue[s.subPrefix()] = s
-		b.rest(s, now, left)
+		b.putToRest(s, now, left)
 	}
 	return b.restoreSubscriptions(ctx, byQueue)
 }
 
-// rest puts a session whose client is away into the registry, with its alarm.
-func (b *Broker) rest(s *session, now time.Time, left int64) {
+// putToRest puts a session whose client is away into the registry, with its alarm.
+func (b *Broker) putToRest(s *session, now time.Time, left int64) {
 	wait := s.expiry
 	if left > 0 { // a session whose client was there when the server stopped counts from now
 		wait = max(0, s.expiry-now.Sub(time.UnixMilli(left)))

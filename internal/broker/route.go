@@ -130,6 +130,7 @@ func (b *Broker) fill(c *Caller, r *route, name string) {
 			d := b.decide(live.caller, "iot:Receive", "topic", name, nil)
 			r.volatile = r.volatile || d.TimeDependent
 			if !d.Allowed {
+				b.noteReceiveDenied(live, d, name)
 				continue
 			}
 		}
@@ -152,7 +153,7 @@ func (b *Broker) mayPublish(c *Caller, r *route, name string) error {
 	d := b.decide(c, "iot:Publish", "topic", name, nil)
 	r.volatile = r.volatile || d.TimeDependent
 	if !d.Allowed {
-		return denied("publish", name, b.explain(c, "iot:Publish", "topic", name, nil))
+		return b.denied(c, d, "publish to", "iot:Publish", "topic", name, nil)
 	}
 	return nil
 }
@@ -165,7 +166,7 @@ func (b *Broker) mayRetain(c *Caller, r *route) error {
 	d := b.decide(c, "iot:RetainPublish", "topic", r.topic, nil)
 	r.volatile = r.volatile || d.TimeDependent
 	if !d.Allowed {
-		r.retain = denied("publish with RETAIN", r.topic, b.explain(c, "iot:RetainPublish", "topic", r.topic, nil))
+		r.retain = b.denied(c, d, "publish with RETAIN to", "iot:RetainPublish", "topic", r.topic, nil)
 	}
 	return r.retain
 }
@@ -185,8 +186,4 @@ func publishReserved(name string) error {
 		return fault.New(fault.Unsupported, "topic %q belongs to a service that Thingwire does not have yet", name).
 			WithRemedy("see docs/compatibility.md")
 	}
-}
-
-func denied(what, name, why string) error {
-	return fault.New(fault.Denied, "not allowed to %s %q: %s", what, name, why)
 }

@@ -45,7 +45,8 @@ type queueState struct {
 	last     uint64 // the newest durable one
 	trimmed  uint64 // all up to here is acknowledged
 	done     map[uint64]struct{}
-	draining bool // a drain reads the store; nothing is handed out from memory
+	ahead    map[uint64]struct{} // handed out before their turn (profile aws)
+	draining bool                // a drain reads the store; nothing is handed out from memory
 }
 
 // subscription is one filter of one session. It never changes: a new SUBSCRIBE replaces it.

@@ -30,9 +30,15 @@ type SubscribeResult struct {
 func (c *Connection) Subscribe(reqs []SubscribeRequest, all bool) []SubscribeResult {
 	results := make([]SubscribeResult, len(reqs))
 	refused := false
+	if !c.quiet && !Allow(c.b.throttles.subscribes) {
+		for i := range results {
+			results[i].Err = fault.New(fault.Throttled, "more than %g SUBSCRIBE per second in this account", c.b.limits.Rates.Subscribes)
+		}
+		return results
+	}
 	for i := range reqs {
 		results[i] = c.checkSubscribe(&reqs[i])
-		refused = refused || results[i].Err != nil
+		refused = refused || results[i].Err != nil && !fault.Is(results[i].Err, fault.Throttled)
 	}
 	if refused && all {
 		return results
@@ -65,10 +71,13 @@ func (c *Connection) checkSubscribe(r *SubscribeRequest) SubscribeResult {
 	if err := subscribeReserved(f.Pattern); err != nil {
 		return SubscribeResult{Err: err}
 	}
-	if !c.b.decide(c.caller, "iot:Subscribe", "topicfilter", r.Filter, nil).Allowed {
-		return SubscribeResult{Err: denied("subscribe to", r.Filter, c.b.explain(c.caller, "iot:Subscribe", "topicfilter", r.Filter, nil))}
+	if d := c.b.decide(c.caller, "iot:Subscribe", "topicfilter", r.Filter, nil); !d.Allowed {
+		return SubscribeResult{Err: c.b.denied(c.caller, d, "subscribe to", "iot:Subscribe", "topicfilter", r.Filter, nil)}
 	}
 	if err := c.roomFor(r.Filter); err != nil {
+		return SubscribeResult{Err: err}
+	}
+	if err := c.b.roomInAccount(f); err != nil {
 		return SubscribeResult{Err: err}
 	}
 	return SubscribeResult{QoS: min(r.QoS, 1), sub: &subscription{
@@ -85,6 +94,26 @@ func (c *Connection) roomFor(filter string) error {
 	}
 	return fault.New(fault.Throttled, "the connection has %d subscriptions already", len(s.subs)).
 		WithRemedy("unsubscribe, or use wildcards")
+}
+
+// roomInAccount keeps the account's counts of subscriptions, groups and members.
+func (b *Broker) roomInAccount(f topic.Filter) error {
+	if most := b.limits.AccountSubscriptions; most > 0 && b.routes.Len() >= most {
+		return fault.New(fault.Throttled, "the account has %d subscriptions already", most)
+	}
+	if !f.Shared() || b.limits.Groups == 0 {
+		return nil
+	}
+	b.groups.mu.Lock()
+	defer b.groups.mu.Unlock()
+	g := b.groups.m[f.Share+"/"+f.Pattern]
+	switch {
+	case g == nil && len(b.groups.m) >= b.limits.Groups:
+		return fault.New(fault.Throttled, "the account has %d shared subscription groups already", b.limits.Groups)
+	case g != nil && g.size() >= b.limits.GroupMembers:
+		return fault.New(fault.Throttled, "the shared subscription group has %d members already", b.limits.GroupMembers)
+	}
+	return nil
 }
 
 func subscribeReserved(pattern string) error {
@@ -158,7 +187,7 @@ func (b *Broker) install(sub *subscription) (isNew bool) {
 // uninstall takes a subscription out of the tree, or out of its group.
 func (b *Broker) uninstall(sub *subscription) {
 	if sub.group != nil {
-		b.quit(sub)
+		b.leaveGroup(sub)
 		return
 	}
 	b.routes.Remove(sub.filter.Pattern, sub)

@@ -42,7 +42,7 @@ func (b *Broker) publishDetached(by *Caller, m *Message) {
 func (b *Broker) noteDetached(by *Caller, p *Batch) {
 	for i, err := range p.Results {
 		if err != nil {
-			b.log.Warn("will was not published", "client_id", by.ClientID, "topic", p.Messages[i].Topic, "err", err)
+			b.noteWillRefused(by, p.Messages[i].Topic, err)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
+	"golang.org/x/time/rate"
 
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/mqtt"
@@ -23,6 +23,7 @@ type conn struct {
 	raw     net.Conn // the socket
 	net     net.Conn // raw, or TLS over it
 	cork    *corkConn
+	kind    Kind // the listener it came in by
 	remote  netip.Addr
 	domain  string // SNI
 
@@ -50,6 +51,8 @@ type conn struct {
 	paused     atomic.Bool  // the reader waits for a slow receiver
 	cause      atomic.Pointer[broker.Cause]
 	closed     chan struct{} // closed when the connection is over
+	endTrace   string        // the trace id that a v5 client was told at the end; under out.mu
+	rate, flow *rate.Limiter // of inbound messages and bytes, nil for none
 }
 
 func newConn(g *Gateway, raw, nc net.Conn) *conn {
@@ -129,11 +132,14 @@ func (c *conn) read() {
 			return
 		}
 		c.pause()
+		before := c.rb.w
 		if err := c.rb.fill(c.net); err != nil {
 			c.lost(err)
 			return
 		}
 		c.heard.Store(c.gateway.now())
+		c.gateway.counts.ReceivedBytes.Add(int64(c.rb.w - before))
+		c.slowDown(c.rb.w - before)
 	}
 }
 
@@ -178,7 +184,7 @@ func (c *conn) parse() (need int, ok bool) {
 		if err != nil {
 			c.takeAcks()
 			c.in.submit() // what came before is published and acknowledged
-			c.refuse(err)
+			c.refuse(err, f)
 			return 0, false
 		}
 	}
@@ -187,15 +193,16 @@ func (c *conn) parse() (need int, ok bool) {
 // goodbye is the error of a connection that ends as it should.
 var errGoodbye = errors.New("client sent DISCONNECT")
 
-func (c *conn) refuse(err error) {
+func (c *conn) refuse(err error, f mqtt.Frame) {
 	if errors.Is(err, errGoodbye) {
 		return
 	}
-	if cause, ok := errors.AsType[broker.Cause](err); ok {
-		c.fail(cause)
-		return
+	cause, ok := errors.AsType[broker.Cause](err)
+	if !ok {
+		cause = closeCause(err, opPublish)
 	}
-	c.fail(closeCause(err, opPublish))
+	cause.Packet = f.Type().String()
+	c.fail(cause)
 }
 
 // dispatch acts on one packet. Under in.mu.
@@ -287,8 +294,8 @@ func seconds(s uint32) time.Duration { return time.Duration(s) * time.Second }
 
 // reasonString is text for a v5 client, empty when it does not want any (Request Problem Information 0) or its packets
 // would become too large.
-func (c *conn) reasonString(text string) string {
-	text += ":" + uuid.NewString()
+func (c *conn) reasonString(text, trace string) string {
+	text += ":" + trace
 	if !c.explain || len(text)+64 > c.out.maxSize {
 		return ""
 	}

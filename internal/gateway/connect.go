@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/thingwire/thingwire/internal/broker"
-	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/mqtt"
 )
 
@@ -71,7 +70,9 @@ func (c *conn) firstPacket() (mqtt.Frame, error) {
 
 // refuseFirst ends a connection that never became MQTT: there is nobody to answer.
 func (c *conn) refuseFirst(err error) {
-	c.setCause(broker.Cause{Reason: broker.ClientError, Text: "no CONNECT: " + err.Error()})
+	cause := broker.Cause{Reason: broker.ClientError, Text: "no CONNECT: " + err.Error()}
+	c.setCause(cause)
+	c.gateway.noteRefused(c, cause, uuid.NewString())
 }
 
 // connect opens the session and answers with CONNACK.
@@ -91,20 +92,27 @@ func (c *conn) connect(p *mqtt.Connect) error {
 	}
 	c.out.window.maxCount, c.out.window.maxBytes = c.gateway.limits.SendMessages, c.gateway.limits.SendBytes
 	if p.Version == mqtt.V5 {
-		c.out.window.maxCount, c.out.window.maxBytes = int(p.Props.ReceiveMaximum), 1<<30
+		c.out.window.maxBytes = 1 << 30
+		c.out.window.maxCount = int(p.Props.ReceiveMaximum)
+		if c.gateway.limits.SendMessages < 8192 { // profile aws caps what the client allows
+			c.out.window.maxCount = min(c.out.window.maxCount, c.gateway.limits.SendMessages)
+		}
 	}
 	c.keepAlive = c.gateway.limits.KeepAlive(p.KeepAlive)
 	if c.caller, err = c.identify(); err != nil {
 		return err
 	}
-	session, present, err := c.gateway.broker.Connect(c.request(p))
+	r := c.request(p)
+	session, present, err := c.gateway.broker.Connect(r)
 	if err != nil {
 		return err
 	}
 	c.session = session
 	ack := c.connack(p, present, assigned)
 	c.out.put(func(dst []byte) []byte { return mqtt.AppendConnack(dst, c.version, ack) })
-	c.gateway.noteConnected(c, present)
+	c.rate = broker.NewLimiter(c.gateway.limits.Rates.PublishesPerConn)
+	c.flow = broker.NewLimiter(c.gateway.limits.Rates.BytesPerConn)
+	c.gateway.noteConnected(c, p.CleanStart, r.Expiry)
 	return nil
 }
 
@@ -232,7 +240,8 @@ func (c *conn) refuseConnect(err error) {
 		cause = own
 	}
 	c.setCause(cause)
-	c.gateway.noteRefused(c, cause, fault.KindOf(err))
+	trace := uuid.NewString()
+	c.gateway.noteRefused(c, cause, trace)
 	code := mqtt.Code(cause.Code)
 	if c.version != mqtt.V5 {
 		switch code {
@@ -245,7 +254,7 @@ func (c *conn) refuseConnect(err error) {
 		}
 	}
 	a := &mqtt.Connack{Code: code}
-	if reason := c.reasonString("CONNACK:" + cause.Text); reason != "" {
+	if reason := c.reasonString("CONNACK:"+cause.Text, trace); reason != "" {
 		a.Props.Has, a.Props.Reason = mqtt.PropReason, reason
 	}
 	c.hurry()

@@ -53,7 +53,7 @@ func reasonCode(err error, op operation) mqtt.Code {
 
 // closeCause is the end that a refusal or a broken rule brings to a connection.
 func closeCause(err error, op operation) broker.Cause {
-	c := broker.Cause{Code: byte(reasonCode(err, op)), Text: err.Error()}
+	c := broker.Cause{Code: byte(reasonCode(err, op)), Text: err.Error(), Err: err}
 	switch fault.KindOf(err) {
 	case fault.Denied, fault.Unauthenticated:
 		c.Reason = broker.AuthError

@@ -9,8 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/thingwire/thingwire/internal/broker"
-	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/mqtt"
 	"github.com/thingwire/thingwire/internal/policy"
 	"github.com/thingwire/thingwire/internal/registry"
@@ -22,6 +24,8 @@ type Config struct {
 	Registry  *registry.Registry
 	Authority *registry.Authority
 	Log       *slog.Logger
+	// Journal records who was refused, disconnected and throttled, and why; nil records nothing.
+	Journal *journal.Journal
 	// HTTP answers what is not MQTT on the listeners that speak HTTP; nil answers 501.
 	HTTP http.Handler
 	// PerAddress caps sockets of one address that have not been let in yet; 0 means 256. Loopback is never capped.
@@ -35,12 +39,15 @@ type Gateway struct {
 	authority *registry.Authority
 	limits    *broker.Limits
 	log       *slog.Logger
+	journal   *journal.Journal
 	http      *httpDoor
 	wheel     *wheel
 	epoch     time.Time
 	all       *policy.Set
 	stopNews  func()
+	counts    Counts
 
+	publishes  *rate.Limiter // of the account, nil for none
 	handshakes chan struct{} // bounds the handshakes at once
 	perAddress int
 	waiting    waitingRoom
@@ -67,7 +74,9 @@ func New(cfg Config) *Gateway {
 		authority:  cfg.Authority,
 		limits:     cfg.Broker.Limits(),
 		log:        cfg.Log,
+		journal:    cfg.Journal,
 		epoch:      time.Now(),
+		publishes:  broker.NewLimiter(cfg.Broker.Limits().Rates.Publishes),
 		all:        policy.AllowAll(),
 		handshakes: make(chan struct{}, 4*runtime.GOMAXPROCS(0)),
 		perAddress: cfg.PerAddress,
@@ -185,25 +194,4 @@ func (g *Gateway) closeAll() {
 	for c := range g.conns {
 		c.shut()
 	}
-}
-
-// Notes of the life of connections. Causes are for people; no secret is in them.
-
-func (g *Gateway) noteConnected(c *conn, present bool) {
-	g.log.Debug("connected", "client_id", c.clientID, "principal", c.caller.Principal, "from", c.remote,
-		"mqtt", int(c.version), "session_present", present, "keep_alive", c.keepAlive)
-}
-
-func (g *Gateway) noteRefused(c *conn, cause broker.Cause, kind fault.Kind) {
-	g.log.Warn("connect refused", "client_id", c.clientID, "from", c.remote, "reason", string(cause.Reason),
-		"kind", kind.String(), "cause", cause.Text)
-}
-
-func (g *Gateway) noteClosed(c *conn, cause broker.Cause) {
-	level := slog.LevelDebug
-	if cause.Reason != broker.ClientInitiated && cause.Reason != broker.ConnectionLost {
-		level = slog.LevelInfo
-	}
-	g.log.Log(context.Background(), level, "disconnected", "client_id", c.clientID, "from", c.remote,
-		"reason", string(cause.Reason), "cause", cause.Text)
 }

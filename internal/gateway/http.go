@@ -27,13 +27,28 @@ func newHTTPDoor(g *Gateway, h http.Handler) *httpDoor {
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			if r, ok := c.(*replayConn); ok {
+				ctx = context.WithValue(ctx, listenerKey{}, r.kind)
+			}
+			return ctx
+		},
+		ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 	}
 	go func() {
 		defer close(d.done)
 		_ = d.server.Serve(d) //nolint:errcheck // it always ends with ErrServerClosed
 	}()
 	return d
+}
+
+type listenerKey struct{}
+
+// ListenerOf is the listener by which an HTTP request came in, empty for one that came another way. Handlers answer by
+// it what they may answer there.
+func ListenerOf(ctx context.Context) Kind {
+	kind, _ := ctx.Value(listenerKey{}).(Kind)
+	return kind
 }
 
 // notThere answers what Thingwire does not have, in AWS's shape.
@@ -45,9 +60,9 @@ func notThere(w http.ResponseWriter, r *http.Request) {
 }
 
 // take hands a socket to the server. The server never sees a bare *tls.Conn: it closes ALPN names it does not know.
-func (d *httpDoor) take(nc net.Conn, first []byte) {
+func (d *httpDoor) take(kind Kind, nc net.Conn, first []byte) {
 	select {
-	case d.conns <- &replayConn{Conn: nc, first: first}:
+	case d.conns <- &replayConn{Conn: nc, kind: kind, first: first}:
 	case <-d.quit:
 		_ = nc.Close() //nolint:errcheck // the end
 	}
@@ -82,6 +97,7 @@ func (d *httpDoor) shutdown(ctx context.Context) error {
 // replayConn gives back what the first look has read.
 type replayConn struct {
 	net.Conn
+	kind  Kind
 	first []byte
 }
 

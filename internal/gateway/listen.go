@@ -23,6 +23,7 @@ const (
 	Shared  Kind = "shared"  // everything; asks for a certificate with the ALPN names that need one
 	Console Kind = "console" // plain HTTP, loopback only
 	MQTT    Kind = "mqtt"    // plain MQTT, anonymous
+	Metrics Kind = "metrics" // plain HTTP for a scraper
 )
 
 // handshakeTimeout bounds TLS and the first look.
@@ -32,7 +33,7 @@ const handshakeTimeout = 10 * time.Second
 // address it got.
 func (g *Gateway) Listen(kind Kind, addr string) (net.Addr, error) {
 	switch kind {
-	case MQTTS, HTTPS, API, Shared, Console, MQTT:
+	case MQTTS, HTTPS, API, Shared, Console, MQTT, Metrics:
 	default:
 		return nil, fault.New(fault.Invalid, "there is no listener %q", kind)
 	}
@@ -99,7 +100,8 @@ func (g *Gateway) known(raw net.Conn) {
 
 // greet does the handshake and the first look, and hands the socket to MQTT or HTTP.
 func (g *Gateway) greet(kind Kind, tc *tls.Config, raw net.Conn) {
-	c, first, err := g.meet(kind, tc, raw)
+	var state tls.ConnectionState
+	c, first, err := g.meet(kind, tc, raw, &state)
 	if err == nil && c == nil { // HTTP has it
 		return
 	}
@@ -108,7 +110,7 @@ func (g *Gateway) greet(kind Kind, tc *tls.Config, raw net.Conn) {
 	}
 	g.known(raw)
 	if err != nil {
-		g.log.Info("connection refused", "listener", string(kind), "from", raw.RemoteAddr().String(), "cause", err.Error())
+		g.noteStranger(kind, raw, &state, err)
 		_ = raw.Close() //nolint:errcheck // it is refused
 		return
 	}
@@ -117,16 +119,15 @@ func (g *Gateway) greet(kind Kind, tc *tls.Config, raw net.Conn) {
 }
 
 // meet finds out who and what a socket is. It gives no connection when HTTP took it.
-func (g *Gateway) meet(kind Kind, tc *tls.Config, raw net.Conn) (c *conn, first []byte, err error) {
+func (g *Gateway) meet(kind Kind, tc *tls.Config, raw net.Conn, state *tls.ConnectionState) (c *conn, first []byte, err error) {
 	deadline := time.Now().Add(handshakeTimeout)
 	if err := raw.SetDeadline(deadline); err != nil {
 		return nil, nil, err
 	}
 	nc, cork := raw, (*corkConn)(nil)
-	var state tls.ConnectionState
 	if tc != nil {
 		cork = &corkConn{Conn: raw}
-		if nc, state, err = g.handshake(tc, cork, deadline); err != nil {
+		if nc, *state, err = g.handshake(tc, cork, deadline); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -139,15 +140,15 @@ func (g *Gateway) meet(kind Kind, tc *tls.Config, raw net.Conn) (c *conn, first 
 	}
 	if speaks == protocolHTTP {
 		g.known(raw)
-		g.http.take(nc, first)
+		g.http.take(kind, nc, first)
 		return nil, nil, nil
 	}
 	c = newConn(g, raw, nc)
-	c.cork = cork
+	c.cork, c.kind = cork, kind
 	if kind == MQTT {
 		return c, first, nil
 	}
-	return c, first, c.authenticate(&state)
+	return c, first, c.authenticate(state)
 }
 
 // handshake does TLS; only some at once, since each costs a core half a millisecond.
@@ -162,8 +163,10 @@ func (g *Gateway) handshake(tc *tls.Config, raw net.Conn, deadline time.Time) (n
 	}
 	c := tls.Server(raw, tc)
 	if err := c.HandshakeContext(ctx); err != nil {
+		g.counts.HandshakesFailed.Add(1)
 		return nil, tls.ConnectionState{}, fault.Wrap(fault.Unauthenticated, err, "TLS handshake failed")
 	}
+	g.counts.Handshakes.Add(1)
 	return c, c.ConnectionState(), nil
 }
 

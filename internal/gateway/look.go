@@ -27,7 +27,7 @@ func firstLook(kind Kind, alpn string, nc net.Conn) (protocol, []byte, error) {
 	case alpnHTTPCertificate, alpnHTTP:
 		return protocolHTTP, nil, nil
 	}
-	if kind == API || kind == Console {
+	if kind == API || kind == Console || kind == Metrics {
 		return protocolHTTP, nil, nil
 	}
 	buf := make([]byte, 512)

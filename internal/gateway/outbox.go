@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/google/uuid"
+
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/mqtt"
 )
@@ -112,6 +114,8 @@ func (o *outbox) append(d *broker.Delivery, shared bool) {
 // tooLarge drops what the client said it cannot take [MQTT-3.1.2-25].
 func (o *outbox) tooLarge(d *broker.Delivery) {
 	o.dropped.Add(1)
+	o.c.noteDropped(d.Message.Topic, "the message is larger than the Maximum Packet Size that the client asked for",
+		"let the client ask for a larger Maximum Packet Size")
 	if d.Seq != 0 {
 		o.skipped.add(d.Group, d.Seq)
 	}
@@ -121,7 +125,10 @@ func (o *outbox) tooLarge(d *broker.Delivery) {
 // a session that keeps nothing ends the connection.
 func (o *outbox) overflow(d *broker.Delivery) {
 	o.dropped.Add(1)
-	if d.QoS > 0 {
+	if d.QoS == 0 {
+		o.c.noteDropped(d.Message.Topic, "the client does not read and 32 MiB of messages wait for it: QoS 0 is dropped",
+			"let the client read faster, or subscribe to less")
+	} else {
 		o.kickLocked(broker.Cause{
 			Reason: broker.Throttled, Code: byte(mqtt.CodeQuotaExceeded),
 			Text: "the client does not read: 32 MiB of messages wait for it",
@@ -269,9 +276,10 @@ func (o *outbox) kickLocked(cause broker.Cause) {
 	}
 	o.over, o.ending = true, true
 	o.c.setCause(cause)
+	o.c.endTrace = uuid.NewString()
 	if o.version == mqtt.V5 && cause.Code != 0 {
 		o.control = mqtt.AppendDisconnect(o.control, mqtt.V5, &mqtt.Disconnect{
-			Code: mqtt.Code(cause.Code), Reason: o.c.reasonString("DISCONNECT:" + cause.Text),
+			Code: mqtt.Code(cause.Code), Reason: o.c.reasonString("DISCONNECT:"+cause.Text, o.c.endTrace),
 		})
 	}
 	o.dropBlocks()

@@ -1,7 +1,12 @@
 package gateway
 
 import (
+	"time"
+
+	"github.com/google/uuid"
+
 	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/mqtt"
 )
 
@@ -20,6 +25,10 @@ func (c *conn) onPublish(f mqtt.Frame) error {
 	topic, err := c.topicOf(p)
 	if err != nil {
 		return err
+	}
+	if !broker.Allow(c.rate) || !broker.Allow(c.gateway.publishes) {
+		c.noteThrottled(topic)
+		return nil
 	}
 	b := c.in.take()
 	m := b.Add()
@@ -121,9 +130,12 @@ func (c *conn) acknowledge(p *batch) {
 				dst = mqtt.AppendPuback(dst, id)
 			case err == nil:
 			case id != 0 && c.version == mqtt.V5:
-				dst = mqtt.AppendPubackCode(dst, id, reasonCode(err, opPublish), c.reasonString("PUBACK:"+err.Error()))
+				trace, code := uuid.NewString(), reasonCode(err, opPublish)
+				c.noteRefusal(journal.PublishIn, "PUBLISH", p.Messages[i].Topic, code, trace, err)
+				dst = mqtt.AppendPubackCode(dst, id, code, c.reasonString("PUBACK:"+err.Error(), trace))
 			default:
 				cause := closeCause(err, opPublish)
+				cause.Packet = mqtt.PUBLISH.String()
 				end = &cause
 				return dst
 			}
@@ -132,5 +144,21 @@ func (c *conn) acknowledge(p *batch) {
 	})
 	if end != nil {
 		c.fail(*end)
+	}
+}
+
+// slowDown waits as long as the connection is over its quota of bytes per second: AWS delays, it does not drop.
+func (c *conn) slowDown(n int) {
+	if c.flow == nil {
+		return
+	}
+	r := c.flow.ReserveN(time.Now(), min(n, c.flow.Burst()))
+	if d := r.Delay(); d > 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-c.closed:
+		}
 	}
 }

@@ -66,6 +66,8 @@ func (o *outbox) giveUp(id uint16) {
 		return
 	}
 	o.dropped.Add(1)
+	o.c.noteDropped("", "a QoS 1 message was sent again and again, and never acknowledged: it was given up",
+		"let the client answer each QoS 1 PUBLISH with PUBACK")
 	if e.seq != 0 {
 		o.skipped.add(e.group, e.seq)
 	}

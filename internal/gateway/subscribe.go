@@ -1,7 +1,14 @@
 package gateway
 
 import (
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
 	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/mqtt"
 )
 
@@ -33,18 +40,25 @@ func (c *conn) onSubscribe(f mqtt.Frame) error {
 	}
 	results := c.session.Subscribe(reqs, v3)
 	ack := mqtt.Suback{PacketID: s.PacketID, Codes: make([]mqtt.Code, len(results))}
+	trace := uuid.NewString()
+	var made []string
 	for i, r := range results {
 		ack.Codes[i] = mqtt.Code(r.QoS)
 		if r.Err == nil {
+			made = append(made, reqs[i].Filter)
 			continue
 		}
-		if v3 {
+		if v3 && !fault.Is(r.Err, fault.Throttled) {
 			return closeCause(r.Err, opSubscribe)
 		}
 		ack.Codes[i] = reasonCode(r.Err, opSubscribe)
+		c.noteRefusal(journal.Subscribe, fmt.Sprintf("SUBSCRIBE %d of %d", i+1, len(results)), reqs[i].Filter, ack.Codes[i], trace, r.Err)
 		if ack.Reason == "" {
-			ack.Reason = c.reasonString("SUBACK:" + r.Err.Error())
+			ack.Reason = c.reasonString("SUBACK:"+r.Err.Error(), trace)
 		}
+	}
+	if len(made) > 0 {
+		c.noteSubscribed(journal.Subscribe, made)
 	}
 	c.out.put(func(dst []byte) []byte { return mqtt.AppendSuback(dst, c.version, &ack) })
 	c.session.SendRetained(results)
@@ -53,10 +67,13 @@ func (c *conn) onSubscribe(f mqtt.Frame) error {
 
 // tooManyFilters refuses the whole request.
 func (c *conn) tooManyFilters(id uint16, n int) error {
+	err := fault.New(fault.Throttled, "SUBSCRIBE with %d filters: at most %d are allowed in one request", n, c.gateway.limits.FiltersPerRequest)
 	if c.version != mqtt.V5 {
-		return clientError(mqtt.CodeQuotaExceeded, "too many filters in one SUBSCRIBE")
+		return closeCause(err, opSubscribe)
 	}
-	ack := mqtt.Suback{PacketID: id, Codes: make([]mqtt.Code, n), Reason: c.reasonString("SUBACK:too many filters in one request")}
+	trace := uuid.NewString()
+	c.noteRefusal(journal.Subscribe, "SUBSCRIBE", "", mqtt.CodeQuotaExceeded, trace, err)
+	ack := mqtt.Suback{PacketID: id, Codes: make([]mqtt.Code, n), Reason: c.reasonString("SUBACK:"+err.Error(), trace)}
 	for i := range ack.Codes {
 		ack.Codes[i] = mqtt.CodeQuotaExceeded
 	}
@@ -80,7 +97,11 @@ func (c *conn) onUnsubscribe(f mqtt.Frame) error {
 		if c.version != mqtt.V5 {
 			return closeCause(err, opUnsubscribe)
 		}
-		code, ack.Reason = reasonCode(err, opUnsubscribe), c.reasonString("UNSUBACK:"+err.Error())
+		trace := uuid.NewString()
+		code, ack.Reason = reasonCode(err, opUnsubscribe), c.reasonString("UNSUBACK:"+err.Error(), trace)
+		c.noteRefusal(journal.Unsubscribe, "UNSUBSCRIBE", strings.Join(filters, ","), code, trace, err)
+	} else {
+		c.noteSubscribed(journal.Unsubscribe, filters)
 	}
 	if c.version == mqtt.V5 {
 		for range filters {

@@ -18,7 +18,7 @@ const (
 // No chain is verified and the list of authorities stays empty: devices have certificates of every origin, and the
 // registry decides.
 func (g *Gateway) tlsConfig(kind Kind) *tls.Config {
-	if kind == MQTT || kind == Console {
+	if kind == MQTT || kind == Console || kind == Metrics {
 		return nil
 	}
 	base := &tls.Config{
@@ -38,7 +38,7 @@ func (g *Gateway) tlsConfig(kind Kind) *tls.Config {
 	case Shared:
 		base.NextProtos = []string{alpnMQTTCertificate, alpnMQTTCustom, alpnHTTPCertificate, alpnHTTP}
 		return g.sharedConfig(base)
-	case Console, MQTT:
+	case Console, MQTT, Metrics:
 	}
 	return base
 }

@@ -20,6 +20,7 @@ func (o *outbox) write() {
 			break
 		}
 		err := o.c.send(out.bufs)
+		o.c.gateway.counts.SentBytes.Add(int64(out.bytes + len(out.control)))
 		out.skipped.ack(o.c.session)
 		if !o.wrote(&out, err) {
 			break

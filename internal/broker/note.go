@@ -1,0 +1,98 @@
+package broker
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/journal"
+	"github.com/thingwire/thingwire/internal/policy"
+)
+
+// Denial is the refusal of an operation by a policy: a fault.Error of kind Denied, and what decided.
+type Denial struct {
+	Fault    *fault.Error
+	Action   string
+	Decision policy.Decision
+}
+
+func (d *Denial) Error() string { return d.Fault.Error() }
+
+// Unwrap makes the kind known.
+func (d *Denial) Unwrap() error { return d.Fault }
+
+// Entry fills in what a journal entry says of a refusal: the words, and of a denial the policy and its statement.
+func Entry(e journal.Entry, err error) journal.Entry {
+	e.Status = journal.Failure
+	e.Cause = err.Error()
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		e.Cause, e.Remedy = f.Cause, f.Remedy
+	}
+	if d, ok := errors.AsType[*Denial](err); ok {
+		e.Reason, e.Details = "AUTHORIZATION_FAILURE", "Authorization Failure"
+		if d.Decision.Statement >= 0 {
+			e.Policy, e.Statement = d.Decision.Policy, statementName(d.Decision)
+		}
+	}
+	return e
+}
+
+func statementName(d policy.Decision) string {
+	if d.Sid != "" {
+		return d.Sid
+	}
+	return strconv.Itoa(d.Statement + 1)
+}
+
+// denied is the refusal of an action on a resource, with the nearest miss in words.
+func (b *Broker) denied(c *Caller, d policy.Decision, what, action, kind, name string, keys map[string][]string) error {
+	return &Denial{
+		Fault:    fault.New(fault.Denied, "not allowed to %s %q: %s", what, name, b.explain(c, action, kind, name, keys)),
+		Action:   action,
+		Decision: d,
+	}
+}
+
+// record writes to the journal, if there is one.
+func (b *Broker) record(e journal.Entry) {
+	if b.journal != nil {
+		b.journal.Record(e)
+	}
+}
+
+// noteNotQueued counts and records messages that could not be kept for a client that is away or slow.
+func (b *Broker) noteNotQueued(owner string, count int, why string) {
+	b.counts.DroppedQueueFull.Add(int64(count))
+	b.record(journal.Entry{
+		EventType: journal.Queued, Status: journal.Failure, LogLevel: journal.LevelError, Protocol: "MQTT",
+		ClientID: owner, QoS: "1", Details: why, Cause: why,
+		Remedy: "let the client connect more often, give messages an expiry, or raise the queue's limits",
+	})
+}
+
+// noteRetainThrottled records a retained message that was delivered but not kept.
+func (b *Broker) noteRetainThrottled(by *Caller, name string) {
+	b.record(journal.Entry{
+		EventType: journal.PublishIn, Status: journal.Failure, LogLevel: journal.LevelError, Protocol: "MQTT",
+		ClientID: by.ClientID, PrincipalID: by.Principal, TopicName: name, Retain: "True", Packet: "PUBLISH",
+		Reason: "THROTTLED", Cause: "the topic's retained message changes more often than its quota allows",
+		Remedy: "publish with RETAIN at most once a second per topic",
+	})
+}
+
+// noteReceiveDenied records a message that a subscriber did not get because it may not receive on the topic.
+func (b *Broker) noteReceiveDenied(c *Connection, d policy.Decision, name string) {
+	e := Entry(journal.Entry{
+		EventType: journal.PublishOut, LogLevel: journal.LevelError, Protocol: "MQTT", ClientID: c.caller.ClientID,
+		PrincipalID: c.caller.Principal, TopicName: name, Packet: "PUBLISH",
+	}, b.denied(c.caller, d, "receive on", "iot:Receive", "topic", name, nil))
+	b.record(e)
+}
+
+// noteWillRefused records a will that could not be published.
+func (b *Broker) noteWillRefused(by *Caller, name string, err error) {
+	b.record(Entry(journal.Entry{
+		EventType: journal.PublishIn, LogLevel: journal.LevelError, Protocol: "MQTT", ClientID: by.ClientID,
+		PrincipalID: by.Principal, TopicName: name, Packet: "will",
+	}, err))
+}
