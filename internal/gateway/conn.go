@@ -51,6 +51,8 @@ type conn struct {
 	paused     atomic.Bool  // the reader waits for a slow receiver
 	cause      atomic.Pointer[broker.Cause]
 	closed     chan struct{} // closed when the connection is over
+	alive      spoke         // its places on the wheel
+	unacked    spoke
 	endTrace   string        // the trace id that a v5 client was told at the end; under out.mu
 	rate, flow *rate.Limiter // of inbound messages and bytes, nil for none
 }
@@ -58,6 +60,7 @@ type conn struct {
 func newConn(g *Gateway, raw, nc net.Conn) *conn {
 	c := &conn{gateway: g, raw: raw, net: nc, closed: make(chan struct{})}
 	c.in.c = c
+	c.alive.c, c.unacked.c, c.unacked.unacked = c, c, true
 	c.out.c = c
 	c.out.run = c.out.write
 	c.remote = addrOf(raw)
@@ -106,6 +109,7 @@ func (c *conn) end() {
 	c.out.finish()
 	c.shut()
 	close(c.closed)
+	c.gateway.wheel.remove(c)
 	cause := *c.cause.Load()
 	if c.session != nil {
 		c.in.mu.Lock() // a batch may be committing: what it acknowledges goes nowhere

@@ -24,6 +24,7 @@ type inbox struct {
 	spare      *batch
 	unacked    int           // QoS 1 messages in both
 	wake       chan struct{} // tells a reader that waits for the commit
+	dead       bool          // a refusal has ended the connection: what follows it is not touched
 
 	durable atomic.Bool // the committing batch is done
 }
@@ -61,6 +62,11 @@ func (in *inbox) atBound() bool {
 // submit publishes the batch that is being filled, unless another one is committing. Under mu.
 func (in *inbox) submit() {
 	if in.committing != nil || !in.pending() {
+		return
+	}
+	if in.dead {
+		in.filling.Reset()
+		in.unacked, in.filling.ids = 0, in.filling.ids[:0]
 		return
 	}
 	p := in.filling

@@ -143,6 +143,7 @@ func (c *conn) acknowledge(p *batch) {
 		return dst
 	})
 	if end != nil {
+		c.in.dead = true
 		c.fail(*end)
 	}
 }

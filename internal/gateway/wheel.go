@@ -18,13 +18,17 @@ type wheel struct {
 	tick atomic.Uint32 // seconds since the wheel began to turn
 
 	mu    sync.Mutex
-	slots [wheelSlots][]due
+	slots [wheelSlots]*spoke // the first of each list
 }
 
-// due is a connection and what is to be looked at.
-type due struct {
-	c       *conn
-	unacked bool // else keep-alive
+// spoke is a connection's place on the wheel: it has one for its keep-alive and one for what is not acknowledged. All
+// but c and unacked are under wheel.mu.
+type spoke struct {
+	c          *conn
+	unacked    bool
+	slot       int // 0 is free: slots are counted from 1 here
+	prev, next *spoke
+	off        bool // the connection is closed
 }
 
 // wheelSlots is more seconds than one and a half times the longest keep-alive, 1,200 s.
@@ -44,18 +48,52 @@ func (w *wheel) close() {
 // seconds is a clock that costs nothing to read.
 func (w *wheel) seconds() uint32 { return w.tick.Load() }
 
-// add looks after a connection's keep-alive until it is closed.
-func (w *wheel) add(c *conn) { w.put(due{c: c}, c.patience()) }
+// add looks after a connection's keep-alive until remove.
+func (w *wheel) add(c *conn) { w.put(&c.alive, c.patience()) }
 
 // watch looks once, in so much time, for messages that the client has not acknowledged.
-func (w *wheel) watch(c *conn, in time.Duration) { w.put(due{c: c, unacked: true}, in) }
+func (w *wheel) watch(c *conn, in time.Duration) { w.put(&c.unacked, in) }
 
-func (w *wheel) put(d due, in time.Duration) {
+// put moves a spoke to the slot that is due in so much time.
+func (w *wheel) put(s *spoke, in time.Duration) {
 	ahead := min(max(1, int(in/time.Second)+1), wheelSlots-1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.unlink(s)
+	if s.off {
+		return
+	}
 	i := (int(w.tick.Load()) + ahead) % wheelSlots
-	w.slots[i] = append(w.slots[i], d)
+	s.slot = i + 1
+	if s.next = w.slots[i]; s.next != nil {
+		s.next.prev = s
+	}
+	w.slots[i] = s
+}
+
+// remove takes a connection off the wheel for good.
+func (w *wheel) remove(c *conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range []*spoke{&c.alive, &c.unacked} {
+		w.unlink(s)
+		s.off = true
+	}
+}
+
+func (w *wheel) unlink(s *spoke) {
+	if s.slot == 0 {
+		return
+	}
+	if s.prev != nil {
+		s.prev.next = s.next
+	} else {
+		w.slots[s.slot-1] = s.next
+	}
+	if s.next != nil {
+		s.next.prev = s.prev
+	}
+	s.slot, s.prev, s.next = 0, nil, nil
 }
 
 func (w *wheel) run() {
@@ -73,30 +111,33 @@ func (w *wheel) run() {
 }
 
 func (w *wheel) turn() {
-	w.mu.Lock()
 	at := int(w.tick.Add(1)) % wheelSlots
-	all := w.slots[at]
-	w.slots[at] = nil
-	w.mu.Unlock()
-	for _, d := range all {
-		select {
-		case <-d.c.closed:
-			continue
-		default:
+	for s := w.take(at); s != nil; s = w.take(at) {
+		if s.unacked {
+			s.c.out.redeliver()
+		} else {
+			w.keepAlive(s.c)
 		}
-		if d.unacked {
-			d.c.out.redeliver()
-			continue
-		}
-		w.keepAlive(d.c)
 	}
+}
+
+// take takes one spoke out of a slot, nil when it is empty. Nothing comes back to a slot while it is looked at: what is
+// put is due in a second at the earliest.
+func (w *wheel) take(at int) *spoke {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.slots[at]
+	if s != nil {
+		w.unlink(s)
+	}
+	return s
 }
 
 // keepAlive ends a connection that was silent for too long.
 func (w *wheel) keepAlive(c *conn) {
 	left := c.patience() - time.Duration(w.g.now()-c.heard.Load())
 	if left > 0 {
-		w.put(due{c: c}, left)
+		w.put(&c.alive, left)
 		return
 	}
 	c.fail(broker.Cause{
