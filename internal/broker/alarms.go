@@ -29,9 +29,9 @@ func newAlarms() *alarms {
 	return a
 }
 
-// after calls fn once d has passed, on the alarms' goroutine: it must be short.
-func (a *alarms) after(d time.Duration, fn func()) *alarm {
-	al := &alarm{at: time.Now().Add(d), call: fn}
+// set makes an alarm ring once d has passed, on the alarms' goroutine: what it calls must be short.
+func (a *alarms) set(al *alarm, d time.Duration) {
+	al.at = time.Now().Add(d)
 	a.mu.Lock()
 	heap.Push(&a.queue, al)
 	first := a.queue[0] == al
@@ -42,7 +42,6 @@ func (a *alarms) after(d time.Duration, fn func()) *alarm {
 		default:
 		}
 	}
-	return al
 }
 
 // cancel stops an alarm that has not rung yet.

@@ -20,8 +20,12 @@ type Batch struct {
 	// goroutine and must not wait.
 	Done func(*Batch)
 
-	b       *Broker
-	commit  store.Batch
+	b *Broker
+	// commit is what the store has to do, one of two: Done may reset this batch while the store is still on its way
+	// out of the commit, so the next one uses the other. When that is done, so is this.
+	commit  *store.Batch
+	commits [2]store.Batch
+	then    func(error) // committed, made once
 	runs    []keptRun
 	durable []int // indexes of the messages that wait for the commit
 	bodies  []byte
@@ -31,7 +35,7 @@ type Batch struct {
 
 // keptRun is a run of appends that went to the same sessions.
 type keptRun struct {
-	subs        []*subscription
+	targets     []target
 	first, last int   // appends [first, last)
 	size        int   // bytes of their payloads
 	message     []int // of each append, its message
@@ -46,16 +50,30 @@ func (p *Batch) Reset() {
 }
 
 func (p *Batch) resetKept() {
-	if len(p.runs) == 0 && p.commit.Empty() {
+	if p.commit == nil || len(p.runs) == 0 && p.commit.Empty() {
 		return
 	}
 	for i := range p.runs {
-		clear(p.runs[i].subs)
-		p.runs[i].subs, p.runs[i].message = p.runs[i].subs[:0], p.runs[i].message[:0]
+		clear(p.runs[i].targets)
+		p.runs[i].targets, p.runs[i].message = p.runs[i].targets[:0], p.runs[i].message[:0]
 	}
 	p.runs, p.durable = p.runs[:0], p.durable[:0]
 	p.bodies, p.queues, p.seqs = p.bodies[:0], p.queues[:0], p.seqs[:0]
+	if p.commit == &p.commits[0] {
+		p.commit = &p.commits[1]
+	} else {
+		p.commit = &p.commits[0]
+	}
 	p.commit.Reset()
+}
+
+// begin prepares the batch for Publish.
+func (p *Batch) begin(b *Broker) {
+	p.b = b
+	p.Results = p.Results[:0]
+	if p.commit == nil {
+		p.commit, p.then = &p.commits[0], p.committed
+	}
 }
 
 // Add makes room for one more message and returns it. The pointer is valid until the next Add.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"hash/maphash"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,9 +42,10 @@ type Broker struct {
 	connections atomic.Int64
 	quit        chan struct{} // closed by Close
 	lastID      atomic.Uint64
+	lastConn    atomic.Uint64
 	counts      Counts
 	closing     atomic.Bool
-	work        sync.WaitGroup // drains and detached publishes
+	work        crew // drains, and sessions that are being forgotten
 
 	// kept hands out what became durable; used on the store's completion goroutine only.
 	kept handOut
@@ -107,7 +107,7 @@ func (b *Broker) Close() {
 	b.kickAll(Cause{Reason: ServerInitiated, Code: codeServerShuttingDown, Text: "the server is shutting down"})
 	close(b.quit)
 	b.alarms.close()
-	b.work.Wait()
+	b.work.close()
 }
 
 // MQTT 5 reason codes that the broker itself decides on (MQTT 5, 2.4).

@@ -62,6 +62,12 @@ func (b *Broker) ask(r *rights, action, kind, name string, keys map[string][]str
 	return &policy.Request{Action: action, Resource: b.arn + kind + "/" + name, Vars: r.vars, Keys: keys, Now: time.Now()}
 }
 
+// owns reports whether a session is the caller's own: messages are not sent back to a session that said No Local, its
+// will included [MQTT-3.8.3-3].
+func (c *Caller) owns(s *session) bool {
+	return c.ClientID != "" && c.ClientID == s.clientID || c.conn != nil && c.conn.session == s
+}
+
 // detached is the same principal without its connection's caches, for what the broker publishes in its name (wills).
 func (c *Caller) detached() *Caller {
 	r := c.rights.Load()

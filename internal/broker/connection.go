@@ -16,6 +16,7 @@ import (
 // a takeover, or the broker's own end. What an ended connection completes later changes nothing.
 type Connection struct {
 	b        *Broker
+	id       uint64 // unique in this broker, never 0
 	session  *session
 	caller   *Caller
 	link     Link
@@ -64,6 +65,7 @@ func (b *Broker) Connect(r ConnectRequest) (c *Connection, present bool, err err
 		c.will.Store(&will{message: r.Will, delay: r.WillDelay})
 	}
 	r.Caller.conn = c
+	c.id = b.lastConn.Add(1)
 	c.presence = presence{ip: r.SourceIP, thing: r.Thing, session: uuid.NewString()}
 	old, discarded, present := b.takeOver(c, &r)
 	if old != nil {
@@ -72,7 +74,11 @@ func (b *Broker) Connect(r ConnectRequest) (c *Connection, present bool, err err
 			Text: "another connection came with the same client id",
 		}, false)
 	}
-	if err := b.settle(c, discarded, present); err != nil {
+	if b.closing.Load() { // Close may have kicked everybody before this connection was in the registry
+		c.end(Cause{Reason: ServerInitiated, Code: codeServerShuttingDown, Text: "the server is shutting down"}, true)
+		return nil, false, errShuttingDown()
+	}
+	if err := b.settle(c, discarded); err != nil {
 		c.end(Cause{Reason: ServerError, Text: err.Error()}, true)
 		return nil, false, err
 	}
@@ -139,6 +145,7 @@ func (b *Broker) takeOver(c *Connection, r *ConnectRequest) (old *Connection, di
 		h.stored[slot(r.Protocol)] = nil
 		if discarded.gone != nil {
 			b.alarms.cancel(discarded.gone)
+			discarded.gone = nil
 		}
 	}
 	present = s != nil
@@ -153,24 +160,35 @@ func (b *Broker) takeOver(c *Connection, r *ConnectRequest) (old *Connection, di
 		b.alarms.cancel(s.gone)
 		s.gone = nil
 	}
-	s.owner, s.expiry = c, c.expiry
+	b.takeWill(s) // the client came back before its delay had passed [MQTT-3.1.3-9]
+	s.owner, s.expiry, s.left = c, c.expiry, 0
 	c.session = s
 	return old, discarded, present
 }
 
 // settle makes durable what CONNACK promises: the session that is there, and the one that is gone.
-func (b *Broker) settle(c *Connection, discarded *session, present bool) error {
+func (b *Broker) settle(c *Connection, discarded *session) error {
+	if discarded == nil && !c.session.persistent {
+		return nil
+	}
 	var sb store.Batch
 	if discarded != nil {
 		b.unroute(discarded)
+		b.publishLast(discarded)
 		if err := b.forget(discarded, &sb); err != nil {
 			return err
 		}
 	}
-	if c.session.persistent {
-		sb.Docs = append(sb.Docs, c.session.record(0))
-	}
-	return b.commit(&sb)
+	return b.keepRecord(c.session, &sb).Wait()
+}
+
+// publishLast publishes the will that waited with a session that is over now (MQTT 5, 3.1.3.2.2).
+func (b *Broker) publishLast(s *session) {
+	sh := b.shard(s.clientID)
+	sh.mu.Lock()
+	w := b.takeWill(s)
+	sh.mu.Unlock()
+	b.publishWaiting(w)
 }
 
 // Start lets the connection receive: call it when CONNACK is on its way. Stored messages follow.
@@ -237,7 +255,8 @@ func (c *Connection) end(cause Cause, own bool) {
 	if !own {
 		c.link.Kick(cause)
 	}
-	switch c.letGo() {
+	f, w := c.letGo(c.will.Swap(nil))
+	switch f {
 	case sessionOver:
 		c.b.unroute(s)
 		if s.persistent {
@@ -245,12 +264,15 @@ func (c *Connection) end(cause Cause, own bool) {
 		}
 	case sessionStays:
 		c.b.leave(s)
-	case sessionElsewhere:
+		c.Refresh() // what this caller may not receive is kept for the next one, who may
+	case sessionContinues:
+		c.Refresh()
+	case sessionDiscarded:
 	}
 	if told {
 		c.tellDisconnected(cause)
 	}
-	c.b.publishWill(c)
+	c.b.publishWill(c, w)
 }
 
 // fate is what becomes of a session when a connection of it ends.
@@ -259,11 +281,13 @@ type fate uint8
 const (
 	sessionOver      fate = iota // it ends with the connection
 	sessionStays                 // it waits for the client
-	sessionElsewhere             // a newer connection has it, or has discarded it
+	sessionContinues             // a newer connection has it
+	sessionDiscarded             // a newer connection did not want it, and removes it
 )
 
-// letGo releases the client id and decides what becomes of the session.
-func (c *Connection) letGo() fate {
+// letGo releases the client id and decides what becomes of the session and of the will, which it gives back if it is to
+// be published now.
+func (c *Connection) letGo(w *will) (fate, *will) {
 	b, s := c.b, c.session
 	sh := b.shard(s.clientID)
 	sh.mu.Lock()
@@ -273,18 +297,22 @@ func (c *Connection) letGo() fate {
 		h.live = nil
 	}
 	defer sh.drop(s.clientID, h)
-	if !s.persistent {
-		return sessionOver
-	}
-	if h.stored[slot(s.protocol)] != s || s.owner != c {
-		return sessionElsewhere
-	}
-	if c.expiry == 0 {
+	f := sessionStays
+	switch {
+	case !s.persistent:
+		f = sessionOver
+	case h.stored[slot(s.protocol)] != s:
+		f = sessionDiscarded
+	case s.owner != c:
+		f = sessionContinues
+	case c.expiry == 0:
 		h.stored[slot(s.protocol)] = nil
-		return sessionOver
+		f = sessionOver
+	default:
+		s.left = millis(time.Now())
+		b.expireAfter(s, c.expiry)
 	}
-	s.gone = b.alarms.after(c.expiry, func() { b.expire(s) })
-	return sessionStays
+	return f, c.leaveWill(w, f)
 }
 
 // Persistent reports whether the session outlives the connection.

@@ -8,7 +8,8 @@
 // The broker knows messages, not packets, and callers, not certificates: it imports neither mqtt nor registry, sees no
 // socket, and starts no timer it does not stop.
 //
-// Lock order: holder shard (registry of sessions) → session → outbox of a link. No lock is held while the store is
-// asked to commit, read or trim, nor while a socket is written. Callbacks of store tickets (Batch.Then) run on the
+// Lock order: records of a shard → holder shard (registry of sessions) → routing of a session → groups → group → session
+// → outbox of a link. No lock is held while the store is read or waited for, nor while a socket is written; records and
+// groups alone are held while a batch is handed to Commit, which does not wait. Callbacks of store tickets (Batch.Then) run on the
 // store's completion goroutine, in commit order; they may take session and outbox locks and never wait.
 package broker

@@ -66,7 +66,9 @@ func (g *Group) reserve(count, size int) (store.QueueID, bool) {
 		return id, true
 	}
 	g.release(count, size)
-	g.b.noteNotQueued("$share/"+g.name, count, "the queue of the shared subscription is at its limit: the newest messages are lost")
+	if count == 1 { // several are tried again one by one
+		g.b.noteNotQueued("$share/"+g.name, count, "the queue of the shared subscription is at its limit: the newest messages are lost")
+	}
 	return 0, false
 }
 
@@ -90,8 +92,7 @@ func (g *Group) wake() {
 	if g.q.draining || g.queue == 0 || len(g.returned) == 0 && g.q.next > g.q.last || !g.anyoneThere() {
 		return
 	}
-	g.q.draining = true
-	g.b.work.Go(g.drain)
+	g.q.draining = g.b.work.start(g.drain)
 }
 
 func (g *Group) anyoneThere() bool {

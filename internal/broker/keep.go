@@ -44,20 +44,75 @@ func (p *Batch) retain(m *Message) {
 // enqueue appends the run's QoS 1 messages to the queues of the route's sessions: those that take RETAIN as published,
 // or the others. Only for retained messages does it make a difference.
 func (p *Batch) enqueue(by *Caller, r *route, i, j int, asPublished bool) {
-	count, size := 0, 0
+	count, size := p.qos1(i, j)
+	if count == 0 {
+		return
+	}
+	run := p.startRun()
+	var tight []int // targets without room for all
+	for k := range r.targets {
+		t := &r.targets[k]
+		if !t.sub.stored() || t.sub.retainAsPublished != asPublished || t.sub.noLocal && by.owns(t.sub.session) {
+			continue
+		}
+		if q, ok := t.sub.reserve(p.b, count, size); ok {
+			run.targets = append(run.targets, *t)
+			p.queues = append(p.queues, q)
+		} else if count > 1 {
+			tight = append(tight, k)
+		}
+	}
+	p.finishRun(run, i, j, size)
+	for _, k := range tight {
+		p.squeeze(&r.targets[k], i, j)
+	}
+}
+
+// qos1 counts the messages of a run that are kept, and their payloads.
+func (p *Batch) qos1(i, j int) (count, size int) {
 	for k := i; k < j; k++ {
 		if p.Messages[k].QoS > 0 {
 			count, size = count+1, size+len(p.Messages[k].Payload)
 		}
 	}
-	if count == 0 {
+	return count, size
+}
+
+// squeeze appends the run's messages one by one to a queue that has not room for all: the newest are lost.
+func (p *Batch) squeeze(t *target, i, j int) {
+	for k := i; k < j; k++ {
+		m := &p.Messages[k]
+		if m.QoS == 0 {
+			continue
+		}
+		q, ok := t.sub.reserve(p.b, 1, len(m.Payload))
+		if !ok {
+			continue
+		}
+		run := p.startRun()
+		run.targets = append(run.targets, *t)
+		p.queues = append(p.queues, q)
+		p.finishRun(run, k, k+1, len(m.Payload))
+	}
+}
+
+func (p *Batch) startRun() *keptRun {
+	if len(p.runs) < cap(p.runs) {
+		p.runs = p.runs[:len(p.runs)+1]
+	} else {
+		p.runs = append(p.runs, keptRun{})
+	}
+	return &p.runs[len(p.runs)-1]
+}
+
+// finishRun appends messages i to j to the queues of the run's targets, which are the last ones of p.queues.
+func (p *Batch) finishRun(run *keptRun, i, j, size int) {
+	n := len(run.targets)
+	if n == 0 {
+		p.runs = p.runs[:len(p.runs)-1]
 		return
 	}
-	run := p.startRun(by, r, count, size, asPublished)
-	if run == nil {
-		return
-	}
-	n := len(run.subs)
+	run.first, run.size = len(p.commit.Appends), size
 	for k := i; k < j; k++ {
 		m := &p.Messages[k]
 		if m.QoS == 0 {
@@ -66,44 +121,13 @@ func (p *Batch) enqueue(by *Caller, r *route, i, j int, asPublished bool) {
 		p.seqs = append(p.seqs, make([]uint64, n)...)
 		p.commit.Appends = append(p.commit.Appends, store.Append{
 			Queues: p.queues[len(p.queues)-n:],
-			Body:   p.body(m, m.Retain && asPublished),
+			Body:   p.body(m, m.Retain && run.targets[0].sub.retainAsPublished),
 			Seqs:   p.seqs[len(p.seqs)-n:],
 		})
 		run.message = append(run.message, k)
 		p.durable = append(p.durable, k)
 	}
 	run.last = len(p.commit.Appends)
-}
-
-// startRun lists the sessions with room for count more messages; nil when there are none.
-func (p *Batch) startRun(by *Caller, r *route, count, size int, asPublished bool) *keptRun {
-	if len(p.runs) < cap(p.runs) {
-		p.runs = p.runs[:len(p.runs)+1]
-	} else {
-		p.runs = append(p.runs, keptRun{})
-	}
-	run := &p.runs[len(p.runs)-1]
-	for k := range r.targets {
-		sub := r.targets[k].sub
-		if !sub.stored() || sub.retainAsPublished != asPublished {
-			continue
-		}
-		if sub.session != nil && sub.noLocal && by.conn != nil && sub.session.live.Load() == by.conn {
-			continue
-		}
-		q, ok := sub.reserve(p.b, count, size)
-		if !ok {
-			continue
-		}
-		run.subs = append(run.subs, sub)
-		p.queues = append(p.queues, q)
-	}
-	if len(run.subs) == 0 {
-		p.runs = p.runs[:len(p.runs)-1]
-		return nil
-	}
-	run.first, run.size = len(p.commit.Appends), size
-	return run
 }
 
 // body encodes a message into the batch's memory.
@@ -134,8 +158,8 @@ func (p *Batch) committed(err error) {
 // giveBack returns the room that sessions had reserved for what could not be kept.
 func (p *Batch) giveBack() {
 	for i := range p.runs {
-		for _, sub := range p.runs[i].subs {
-			sub.release(p.runs[i].last-p.runs[i].first, p.runs[i].size)
+		for _, t := range p.runs[i].targets {
+			t.sub.release(p.runs[i].last-p.runs[i].first, p.runs[i].size)
 		}
 	}
 }
@@ -145,22 +169,49 @@ func (p *Batch) handOut() {
 	h.begin()
 	for i := range p.runs {
 		run := &p.runs[i]
-		for k, sub := range run.subs {
-			ds := h.sets[0][:0]
-			for a := run.first; a < run.last; a++ {
-				m := &p.Messages[run.message[a-run.first]]
-				ds = append(ds, Delivery{
-					Message: m, QoS: 1, Retain: m.Retain && sub.retainAsPublished,
-					Seq: p.commit.Appends[a].Seqs[k],
-				})
-			}
-			h.sets[0] = ds
-			if sub.group != nil {
-				sub.group.offer(ds)
-				continue
-			}
-			sub.session.offer(p.b, h, ds, len(run.subs) > 1)
+		if !p.overlapping(run) {
+			p.handOutRun(h, run, run.first, run.last)
+			continue
+		}
+		for a := run.first; a < run.last; a++ {
+			p.handOutRun(h, run, a, a+1)
 		}
 	}
 	h.flush()
+}
+
+// overlapping reports whether a queue is in the run twice, because two filters of one session match. Its numbers then
+// alternate between the two, and only message by message do they come in order.
+func (p *Batch) overlapping(run *keptRun) bool {
+	if run.last-run.first < 2 {
+		return false
+	}
+	one, two := &p.commit.Appends[run.first], &p.commit.Appends[run.first+1]
+	for k := range one.Seqs {
+		if two.Seqs[k] != one.Seqs[k]+1 {
+			return true
+		}
+	}
+	return false
+}
+
+// handOutRun offers the appends from first to last, which have consecutive numbers in each queue, to their sessions.
+func (p *Batch) handOutRun(h *handOut, run *keptRun, first, last int) {
+	for k := range run.targets {
+		t := &run.targets[k]
+		ds := h.sets[0][:0]
+		for a := first; a < last; a++ {
+			m := &p.Messages[run.message[a-run.first]]
+			ds = append(ds, Delivery{
+				Message: m, QoS: 1, Retain: m.Retain && t.sub.retainAsPublished,
+				Seq: p.commit.Appends[a].Seqs[k],
+			})
+		}
+		h.sets[0] = ds
+		if t.sub.group != nil {
+			t.sub.group.offer(ds)
+			continue
+		}
+		t.sub.session.offer(p.b, h, ds, t.decided, len(run.targets) > 1)
+	}
 }

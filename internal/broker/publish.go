@@ -15,8 +15,7 @@ const maxHops = 8
 // all is done; else some of the batch has to become durable first, and p.Done is called when it is. Until then the
 // batch and what its messages point to belong to the broker. One goroutine at a time publishes for a caller.
 func (b *Broker) Publish(by *Caller, p *Batch) (done bool) {
-	p.b = b
-	p.Results = p.Results[:0]
+	p.begin(b)
 	by.scratch.begin()
 	if b.closing.Load() {
 		for range p.Messages {
@@ -30,8 +29,8 @@ func (b *Broker) Publish(by *Caller, p *Batch) (done bool) {
 	if p.commit.Empty() {
 		return true
 	}
-	p.commit.Then = p.committed
-	b.store.Commit(&p.commit)
+	p.commit.Then = p.then
+	b.store.Commit(p.commit)
 	return false
 }
 
@@ -104,7 +103,7 @@ func (b *Broker) route(by *Caller, p *Batch, r *route, i, j int) {
 			continue
 		}
 		live := sub.session.live.Load()
-		if live == nil || sub.noLocal && live == by.conn {
+		if live == nil || sub.noLocal && by.owns(sub.session) || !b.stillAllowed(live, &r.targets[k], r.topic) {
 			continue
 		}
 		if ds := h.pick(sub); len(ds) > 0 {
@@ -113,4 +112,10 @@ func (b *Broker) route(by *Caller, p *Batch, r *route, i, j int) {
 		}
 	}
 	p.keep(by, r, i, j)
+}
+
+// stillAllowed asks again when the connection is not the one that the route was decided for: it has come since, and its
+// Start is about to make the route invalid.
+func (b *Broker) stillAllowed(live *Connection, t *target, name string) bool {
+	return live.id == t.decided || b.decide(live.caller, "iot:Receive", "topic", name, nil).Allowed
 }

@@ -15,8 +15,8 @@ const (
 	drainBytes   = 256 << 10
 )
 
-// reserve takes room for messages that are about to be queued. It reports false, and counts them as lost, when the
-// session is at its limit: the newest is lost, never what was promised before.
+// reserve takes room for messages that are about to be queued. It reports false when the session is at its limit: the
+// newest is lost then, never what was promised before.
 func (s *session) reserve(b *Broker, count, size int) bool {
 	if s.live.Load() == nil && b.throttles.queued != nil && !b.throttles.queued.AllowN(time.Now(), count) {
 		b.noteNotQueued(s.clientID, count, "Throttled while queueing offline message")
@@ -28,7 +28,9 @@ func (s *session) reserve(b *Broker, count, size int) bool {
 		return true
 	}
 	s.release(count, size)
-	b.noteNotQueued(s.clientID, count, "the session's queue is at its limit: the newest messages are lost")
+	if count == 1 { // several are tried again one by one
+		b.noteNotQueued(s.clientID, count, "the session's queue is at its limit: the newest messages are lost")
+	}
 	return false
 }
 
@@ -54,22 +56,28 @@ func (s *session) release(count, size int) {
 }
 
 // offer hands out what has just become durable, from memory, to a connection that has all that came before. Everybody
-// else reads it from the store later. It runs on the store's completion goroutine, so sequence numbers come in order.
-func (s *session) offer(b *Broker, h *handOut, ds []Delivery, shared bool) {
-	if len(ds) == 0 {
-		return
-	}
+// else reads it from the store later: a connection other than the one that was decided to be allowed to receive, too.
+// It runs on the store's completion goroutine, so sequence numbers come in order.
+func (s *session) offer(b *Broker, h *handOut, ds []Delivery, decided uint64, shared bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.live.Load()
 	s.q.last = max(s.q.last, ds[len(ds)-1].Seq)
-	if c == nil {
+	for len(ds) > 0 && ds[0].Seq < s.q.next {
+		ds = ds[1:] // a drain has read them before they were offered
+	}
+	if c == nil || len(ds) == 0 {
 		return
 	}
+	asDecided := c.id == decided
 	if s.q.draining || s.q.next != ds[0].Seq {
-		if b.limits.Rates.StoredPerConn > 0 {
+		if asDecided && b.limits.Rates.StoredPerConn > 0 {
 			s.overtake(b, h, c, ds, shared)
 		}
+		return
+	}
+	if !asDecided {
+		c.startDrain()
 		return
 	}
 	n := h.give(c.link, ds, shared)
@@ -108,8 +116,12 @@ func (c *Connection) readOn() {
 	if s.live.Load() != c || s.q.draining || !s.persistent || s.q.next > s.q.last {
 		return
 	}
-	s.q.draining = true
-	c.b.work.Go(func() { c.b.drain(c) })
+	c.startDrain()
+}
+
+// startDrain begins a drain. Under session.mu.
+func (c *Connection) startDrain() {
+	c.session.q.draining = c.b.work.start(func() { c.b.drain(c) })
 }
 
 // drain hands out from the store until the connection has caught up, its link is full, or it is over.
@@ -122,7 +134,7 @@ func (b *Broker) drain(c *Connection) {
 		limit, pace = 1, time.Duration(float64(time.Second)/per)
 	}
 	for {
-		after, ok := c.drainFrom()
+		after, last, ok := c.drainFrom()
 		if !ok {
 			return
 		}
@@ -138,7 +150,10 @@ func (b *Broker) drain(c *Connection) {
 			ms = make([]Message, len(entries), drainEntries)
 		}
 		ms = ms[:len(entries)]
-		if !b.handOutStored(c, entries, ms) {
+		if len(entries) > 0 {
+			last = entries[len(entries)-1].Seq
+		} // else all up to last was trimmed or dropped meanwhile
+		if !b.handOutStored(c, entries, ms, last) {
 			return
 		}
 		clear(ms)
@@ -161,19 +176,19 @@ func (b *Broker) rest(d time.Duration) bool {
 	}
 }
 
-// drainFrom says after which sequence number to read on; false when the drain is over.
-func (c *Connection) drainFrom() (after uint64, ok bool) {
+// drainFrom says after which sequence number to read on, and what the newest one is; not ok when the drain is over.
+func (c *Connection) drainFrom() (after, last uint64, ok bool) {
 	s := c.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.live.Load() != c {
-		return 0, false // the next connection starts its own
+		return 0, 0, false // the next connection starts its own
 	}
 	if s.q.next > s.q.last {
 		s.q.draining = false
-		return 0, false
+		return 0, 0, false
 	}
-	return s.q.next - 1, true
+	return s.q.next - 1, s.q.last, true
 }
 
 func (c *Connection) stopDrain() {
@@ -185,8 +200,9 @@ func (c *Connection) stopDrain() {
 	}
 }
 
-// handOutStored delivers entries; it reports false when the link took no more or the connection is over.
-func (b *Broker) handOutStored(c *Connection, entries []store.Entry, ms []Message) (more bool) {
+// handOutStored delivers entries, the last of which has the number last; it reports false when the link took no more or
+// the connection is over.
+func (b *Broker) handOutStored(c *Connection, entries []store.Entry, ms []Message, last uint64) (more bool) {
 	now := millis(time.Now())
 	ds := make([]Delivery, 0, len(entries))
 	var skipped []uint64
@@ -208,10 +224,6 @@ func (b *Broker) handOutStored(c *Connection, entries []store.Entry, ms []Messag
 		}
 		skipped = append(skipped, seq)
 	}
-	last := uint64(0)
-	if len(entries) > 0 {
-		last = entries[len(entries)-1].Seq
-	}
 	more = c.deliverStored(ds, last)
 	c.Ack(skipped)
 	return more
@@ -229,14 +241,10 @@ func (c *Connection) deliverStored(ds []Delivery, last uint64) (more bool) {
 	if len(ds) > 0 {
 		took, flush = c.link.Deliver(ds, false)
 	}
-	switch {
-	case took < len(ds):
+	s.q.next = last + 1
+	if took < len(ds) {
 		s.q.next = ds[took].Seq
 		s.q.draining = false
-	case last == 0: // the entries were trimmed or dropped meanwhile
-		s.q.next = s.q.last + 1
-	default:
-		s.q.next = last + 1
 	}
 	s.mu.Unlock()
 	c.b.counts.Delivered.Add(int64(took))

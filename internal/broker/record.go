@@ -27,9 +27,9 @@ type subscriptionRecord struct {
 	RetainAsPublished bool `json:"retainAsPublished,omitempty"`
 }
 
-// record is the write of the session's document. left is the time the client went, 0 while it is there.
-func (s *session) record(left int64) store.DocOp {
-	v, err := json.Marshal(sessionRecord{Queue: uint64(s.queue), Expiry: int64(s.expiry / time.Second), Left: left})
+// record is the write of the session's document. Under the holder's shard.
+func (s *session) record() store.DocOp {
+	v, err := json.Marshal(sessionRecord{Queue: uint64(s.queue), Expiry: int64(s.expiry / time.Second), Left: s.left})
 	if err != nil {
 		panic(err) // numbers always marshal
 	}
@@ -52,12 +52,28 @@ func (sub *subscription) record() store.DocOp {
 	return store.DocOp{Bucket: bucketSubscriptions, Key: sub.session.subKey(sub.filter.Full), Value: v}
 }
 
-// forget adds to sb what removes a session from the store.
-func (b *Broker) forget(s *session, sb *store.Batch) error {
-	if !s.persistent {
-		return nil
+// keepRecord adds to sb the document of the session that a client id has now, or the deletion of the one that it had,
+// and commits. Several connections of one client id may be on their way here: what they write is what the registry
+// says, in the order in which it said so, never what each of them remembers.
+func (b *Broker) keepRecord(s *session, sb *store.Batch) *store.Ticket {
+	sh := b.shard(s.clientID)
+	sh.records.Lock()
+	defer sh.records.Unlock()
+	sb.Docs = append(sb.Docs, sh.record(s))
+	return b.store.Commit(sb)
+}
+
+func (sh *holderShard) record(s *session) store.DocOp {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if h := sh.m[s.clientID]; h != nil && h.stored[slot(s.protocol)] != nil {
+		return h.stored[slot(s.protocol)].record()
 	}
-	sb.Docs = append(sb.Docs, store.DocOp{Bucket: bucketSessions, Key: s.key(), Delete: true})
+	return store.DocOp{Bucket: bucketSessions, Key: s.key(), Delete: true}
+}
+
+// forget adds to sb what removes the subscriptions and the queue of a session from the store; keepRecord does the rest.
+func (b *Broker) forget(s *session, sb *store.Batch) error {
 	for d, err := range b.store.List(context.Background(), bucketSubscriptions, s.subPrefix(), "", 0) {
 		if err != nil {
 			return err
@@ -71,54 +87,70 @@ func (b *Broker) forget(s *session, sb *store.Batch) error {
 // forgetLater removes a session that is over; nobody waits for it. If the store cannot do it now, the session's own
 // expiry after the next start does.
 func (b *Broker) forgetLater(s *session) {
-	b.work.Go(func() {
+	forget := func() {
 		var sb store.Batch
 		err := b.forget(s, &sb)
 		if err == nil {
-			err = b.commit(&sb)
+			err = b.keepRecord(s, &sb).Wait()
 		}
 		if err != nil {
 			b.log.Error("session that is over stays in the store until it expires", "client_id", s.clientID, "err", err)
 		}
-	})
+	}
+	if !b.work.start(forget) {
+		forget()
+	}
 }
 
 // leave notes when the client went, so that expiry counts through restarts.
 func (b *Broker) leave(s *session) {
-	op := s.record(millis(time.Now()))
-	b.store.Commit(&store.Batch{Docs: []store.DocOp{op}, Then: func(err error) {
+	b.keepRecord(s, &store.Batch{Then: func(err error) {
 		if err != nil {
 			b.log.Warn("time of disconnect was not kept", "client_id", s.clientID, "err", err)
 		}
 	}})
 }
 
-// expire ends a session whose client did not come back.
-func (b *Broker) expire(s *session) {
+// expireAfter sets the alarm that ends a session whose client does not come back. Under the holder's shard.
+func (b *Broker) expireAfter(s *session, d time.Duration) {
+	al := &alarm{}
+	al.call = func() { b.expire(s, al) }
+	s.gone = al
+	b.alarms.set(al, d)
+}
+
+// expire ends a session whose client did not come back. An alarm that rang in the moment when the client came is not
+// the session's any more.
+func (b *Broker) expire(s *session, al *alarm) {
 	sh := b.shard(s.clientID)
 	sh.mu.Lock()
 	h := sh.get(s.clientID)
-	if h.stored[slot(s.protocol)] != s || s.gone == nil {
-		sh.drop(s.clientID, h)
-		sh.mu.Unlock()
-		return
+	mine := h.stored[slot(s.protocol)] == s && s.gone == al
+	var last *waitingWill
+	if mine {
+		h.stored[slot(s.protocol)] = nil
+		last = b.takeWill(s)
 	}
-	h.stored[slot(s.protocol)] = nil
 	sh.drop(s.clientID, h)
 	sh.mu.Unlock()
+	if !mine {
+		return
+	}
 	b.unroute(s)
 	b.forgetLater(s)
+	b.publishWaiting(last)
 }
 
 // restore brings back the sessions of the store.
 func (b *Broker) restore(ctx context.Context) error {
 	byQueue := map[string]*session{}
 	now := time.Now()
+	var late store.Batch
 	for d, err := range b.store.List(ctx, bucketSessions, "", "", 0) {
 		if err != nil {
 			return err
 		}
-		s, left, err := restoreSession(d)
+		s, err := restoreSession(d)
 		if err != nil {
 			return err
 		}
@@ -134,37 +166,57 @@ func (b *Broker) restore(ctx context.Context) error {
 		s.messages.Store(int64(s.q.last - s.q.trimmed))
 		s.bytes.Store(stats.Bytes)
 		byQueue[s.subPrefix()] = s
-		b.putToRest(s, now, left)
+		if s.left == 0 { // its client was there when the server was killed: its time begins now, and only once
+			s.left = millis(now)
+			late.Docs = append(late.Docs, s.record())
+		}
+		b.putToRest(s, now)
 	}
-	return b.restoreSubscriptions(ctx, byQueue)
+	if err := b.restoreSubscriptions(ctx, byQueue, &late); err != nil {
+		return err
+	}
+	return b.sweep(ctx, byQueue, &late)
 }
 
 // putToRest puts a session whose client is away into the registry, with its alarm.
-func (b *Broker) putToRest(s *session, now time.Time, left int64) {
-	wait := s.expiry
-	if left > 0 { // a session whose client was there when the server stopped counts from now
-		wait = max(0, s.expiry-now.Sub(time.UnixMilli(left)))
-	}
+func (b *Broker) putToRest(s *session, now time.Time) {
 	sh := b.shard(s.clientID)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.get(s.clientID).stored[slot(s.protocol)] = s
-	s.gone = b.alarms.after(wait, func() { b.expire(s) })
+	b.expireAfter(s, max(0, s.expiry-now.Sub(time.UnixMilli(s.left))))
 }
 
-func restoreSession(d store.Doc) (s *session, left int64, err error) {
+func restoreSession(d store.Doc) (*session, error) {
 	var r sessionRecord
 	if err := json.Unmarshal(d.Value, &r); err != nil || len(d.Key) < 2 {
-		return nil, 0, fmt.Errorf("session %q in the store is damaged: %w", d.Key, err)
+		return nil, fmt.Errorf("session %q in the store is damaged: %w", d.Key, err)
 	}
-	s = &session{
+	return &session{
 		clientID: d.Key[2:], protocol: d.Key[0] - '0', persistent: true,
-		queue: store.QueueID(r.Queue), expiry: time.Duration(r.Expiry) * time.Second,
-	}
-	return s, r.Left, nil
+		queue: store.QueueID(r.Queue), expiry: time.Duration(r.Expiry) * time.Second, left: r.Left,
+	}, nil
 }
 
-func (b *Broker) restoreSubscriptions(ctx context.Context, byQueue map[string]*session) error {
+// sweep drops queues that nobody owns: a publisher that had not heard of a session's end has made them. It commits
+// what restore has gathered.
+func (b *Broker) sweep(ctx context.Context, byQueue map[string]*session, late *store.Batch) error {
+	shared := map[store.QueueID]bool{}
+	for _, g := range b.groups.m {
+		shared[g.queue] = true
+	}
+	for id, err := range b.store.QueueIDs(ctx) {
+		if err != nil {
+			return err
+		}
+		if !shared[id] && byQueue[(&session{queue: id}).subPrefix()] == nil {
+			late.DropQueues = append(late.DropQueues, id)
+		}
+	}
+	return b.commit(late)
+}
+
+func (b *Broker) restoreSubscriptions(ctx context.Context, byQueue map[string]*session, late *store.Batch) error {
 	for d, err := range b.store.List(ctx, bucketSubscriptions, "", "", 0) {
 		if err != nil {
 			return err
@@ -172,6 +224,7 @@ func (b *Broker) restoreSubscriptions(ctx context.Context, byQueue map[string]*s
 		prefix, filter, _ := strings.Cut(d.Key, "/")
 		s := byQueue[prefix+"/"]
 		if s == nil {
+			late.Docs = append(late.Docs, store.DocOp{Bucket: bucketSubscriptions, Key: d.Key, Delete: true})
 			continue // its session went in the same moment as the server
 		}
 		var r subscriptionRecord

@@ -74,7 +74,7 @@ func (c *Connection) queueRetained(m *Message) error {
 		}
 		h := &c.b.kept
 		h.begin()
-		s.offer(c.b, h, []Delivery{{Message: m, QoS: 1, Retain: true, Seq: sb.Appends[0].Seqs[0]}}, false)
+		s.offer(c.b, h, []Delivery{{Message: m, QoS: 1, Retain: true, Seq: sb.Appends[0].Seqs[0]}}, c.id, false)
 		h.flush()
 	}
 	return c.b.commit(&sb)

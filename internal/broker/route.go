@@ -29,6 +29,8 @@ type route struct {
 type target struct {
 	sub     *subscription
 	members []*subscription
+	// decided is the connection that may receive, 0 when there was none: another one is asked again.
+	decided uint64
 }
 
 // routeCache is a caller's cache of routes: the last one, and up to routeCacheSize that were asked for twice.
@@ -126,6 +128,7 @@ func (b *Broker) fill(c *Caller, r *route, name string) {
 			r.stored = r.stored || sub.stored()
 			continue
 		}
+		t := target{sub: sub}
 		if live := sub.session.live.Load(); live != nil {
 			d := b.decide(live.caller, "iot:Receive", "topic", name, nil)
 			r.volatile = r.volatile || d.TimeDependent
@@ -133,8 +136,9 @@ func (b *Broker) fill(c *Caller, r *route, name string) {
 				b.noteReceiveDenied(live, d, name)
 				continue
 			}
+			t.decided = live.id
 		}
-		r.targets = append(r.targets, target{sub: sub})
+		r.targets = append(r.targets, t)
 		r.stored = r.stored || sub.stored()
 	}
 }

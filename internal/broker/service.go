@@ -26,7 +26,7 @@ const serviceBacklog = 10_000
 func (b *Broker) Serve(by *Caller, reqs []SubscribeRequest, fn func(Received)) (*Service, []SubscribeResult) {
 	l := &serviceLink{fn: fn, done: make(chan struct{})}
 	l.cond = sync.NewCond(&l.mu)
-	c := &Connection{b: b, caller: by, link: l, quiet: true, session: &session{clientID: by.ClientID}}
+	c := &Connection{b: b, id: b.lastConn.Add(1), caller: by, link: l, quiet: true, session: &session{clientID: by.ClientID}}
 	by.conn = c
 	go l.run()
 	c.Start()

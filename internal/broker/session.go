@@ -24,11 +24,19 @@ type session struct {
 	persistent bool
 	queue      store.QueueID
 
-	// owner is the newest connection, expiry how long the session outlives it, and gone the alarm that ends it:
-	// all three belong to the holder's shard.
+	// owner is the newest connection, expiry how long the session outlives it, left when it went (in milliseconds
+	// since 1970, 0 while it is there), gone the alarm that ends the session and will the one that waits for its
+	// delay: all of them belong to the holder's shard.
 	owner  *Connection
 	expiry time.Duration
+	left   int64
 	gone   *alarm
+	will   *waitingWill
+
+	// routing is held while filters come and go in the tree, so that the tree and subs agree. over says that the
+	// session has ended: nothing is installed for it any more. It comes before mu.
+	routing sync.Mutex
+	over    bool
 
 	mu     sync.Mutex
 	subs   map[string]*subscription // by filter as given
@@ -76,6 +84,10 @@ type holder struct {
 const holderShards = 64
 
 type holderShard struct {
+	// records is held while a session's document is made from the registry and handed to the store, so that
+	// documents become durable in the order in which the registry changed.
+	records sync.Mutex
+
 	mu sync.Mutex
 	m  map[string]*holder
 }
@@ -125,8 +137,11 @@ func (b *Broker) kickAll(cause Cause) {
 	}
 }
 
-// unroute takes all the session's filters out of the tree.
+// unroute takes all the filters of a session that is over out of the tree, for good.
 func (b *Broker) unroute(s *session) {
+	s.routing.Lock()
+	defer s.routing.Unlock()
+	s.over = true
 	s.mu.Lock()
 	subs := s.subs
 	s.subs = nil

@@ -36,8 +36,9 @@ func (c *Connection) Subscribe(reqs []SubscribeRequest, all bool) []SubscribeRes
 		}
 		return results
 	}
+	fresh := map[string]struct{}{} // filters of this request that the session does not have
 	for i := range reqs {
-		results[i] = c.checkSubscribe(&reqs[i])
+		results[i] = c.checkSubscribe(&reqs[i], fresh)
 		refused = refused || results[i].Err != nil && !fault.Is(results[i].Err, fault.Throttled)
 	}
 	if refused && all {
@@ -63,7 +64,7 @@ func (c *Connection) Subscribe(reqs []SubscribeRequest, all bool) []SubscribeRes
 }
 
 // checkSubscribe decides one filter.
-func (c *Connection) checkSubscribe(r *SubscribeRequest) SubscribeResult {
+func (c *Connection) checkSubscribe(r *SubscribeRequest, fresh map[string]struct{}) SubscribeResult {
 	f, err := topic.ParseFilter(r.Filter, c.b.limits.Topic)
 	if err != nil {
 		return SubscribeResult{Err: err}
@@ -74,7 +75,7 @@ func (c *Connection) checkSubscribe(r *SubscribeRequest) SubscribeResult {
 	if d := c.b.decide(c.caller, "iot:Subscribe", "topicfilter", r.Filter, nil); !d.Allowed {
 		return SubscribeResult{Err: c.b.denied(c.caller, d, "subscribe to", "iot:Subscribe", "topicfilter", r.Filter, nil)}
 	}
-	if err := c.roomFor(r.Filter); err != nil {
+	if err := c.roomFor(r.Filter, fresh); err != nil {
 		return SubscribeResult{Err: err}
 	}
 	if err := c.b.roomInAccount(f); err != nil {
@@ -85,13 +86,18 @@ func (c *Connection) checkSubscribe(r *SubscribeRequest) SubscribeResult {
 	}}
 }
 
-func (c *Connection) roomFor(filter string) error {
+func (c *Connection) roomFor(filter string, fresh map[string]struct{}) error {
 	s := c.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.subs[filter]; ok || len(s.subs) < c.b.limits.Subscriptions {
+	if _, ok := s.subs[filter]; ok {
 		return nil
 	}
+	fresh[filter] = struct{}{}
+	if len(s.subs)+len(fresh) <= c.b.limits.Subscriptions {
+		return nil
+	}
+	delete(fresh, filter)
 	return fault.New(fault.Throttled, "the connection has %d subscriptions already", len(s.subs)).
 		WithRemedy("unsubscribe, or use wildcards")
 }
@@ -160,12 +166,25 @@ func (c *Connection) install(res *SubscribeResult, r *SubscribeRequest) {
 	if res.Err != nil {
 		return
 	}
-	isNew := c.b.install(res.sub)
+	isNew, ok := c.b.install(res.sub)
+	if !ok {
+		*res = SubscribeResult{Err: errSessionOver()}
+		return
+	}
 	res.retained = r.RetainHandling == 0 || r.RetainHandling == 1 && isNew
 }
 
-func (b *Broker) install(sub *subscription) (isNew bool) {
+// errSessionOver answers a connection that was taken over while it waited for the store, and whose session is gone.
+func errSessionOver() error { return fault.New(fault.Unavailable, "the session is over") }
+
+// install reports whether the filter is new to the session; not ok says that the session is over.
+func (b *Broker) install(sub *subscription) (isNew, ok bool) {
 	s := sub.session
+	s.routing.Lock()
+	defer s.routing.Unlock()
+	if s.over {
+		return false, false
+	}
 	s.mu.Lock()
 	if s.subs == nil {
 		s.subs = map[string]*subscription{}
@@ -181,7 +200,7 @@ func (b *Broker) install(sub *subscription) (isNew bool) {
 	if old != nil {
 		b.uninstall(old)
 	}
-	return old == nil
+	return old == nil, true
 }
 
 // uninstall takes a subscription out of the tree, or out of its group.
@@ -206,6 +225,8 @@ func (c *Connection) Unsubscribe(filters []string) error {
 			return err
 		}
 	}
+	s.routing.Lock()
+	defer s.routing.Unlock()
 	for _, f := range filters {
 		s.mu.Lock()
 		sub := s.subs[f]

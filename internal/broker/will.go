@@ -10,23 +10,69 @@ type will struct {
 	delay   time.Duration
 }
 
-// publishWill publishes the will of an ended connection, once. A delayed one waits at most as long as the session, and
-// not at all if the client comes back before [MQTT-3.1.3-9].
-func (b *Broker) publishWill(c *Connection) {
-	w := c.will.Swap(nil)
-	if w == nil {
-		return
+// waitingWill is a will that waits for its delay. It belongs to its session: the session's end publishes it, and a
+// client that comes back takes it away.
+type waitingWill struct {
+	by      *Caller
+	message *Message
+	alarm   *alarm
+}
+
+// leaveWill decides what becomes of a will when its connection ends, and gives it back if it is to be published now.
+// Under the holder's shard.
+//
+// A will with a delay waits, but not longer than the session, and is not published at all if a new connection to the
+// session is made before [MQTT-3.1.3-9]: a takeover is one.
+func (c *Connection) leaveWill(w *will, f fate) *will {
+	switch {
+	case w == nil || w.delay <= 0 || f == sessionOver || f == sessionDiscarded:
+		return w
+	case f == sessionContinues:
+		return nil
 	}
-	by := c.caller.detached()
-	if w.delay <= 0 || !c.session.persistent {
-		b.publishDetached(by, w.message)
-		return
+	s := c.session
+	waiting := &waitingWill{by: c.caller.detached(), message: w.message}
+	waiting.alarm = &alarm{call: func() { c.b.ringWill(s, waiting) }}
+	s.will = waiting
+	c.b.alarms.set(waiting.alarm, min(w.delay, c.expiry))
+	return nil
+}
+
+// ringWill publishes a will whose delay has passed, unless somebody has taken it meanwhile.
+func (b *Broker) ringWill(s *session, w *waitingWill) {
+	sh := b.shard(s.clientID)
+	sh.mu.Lock()
+	mine := s.will == w
+	if mine {
+		s.will = nil
 	}
-	b.alarms.after(min(w.delay, c.expiry), func() {
-		if c.session.live.Load() == nil {
-			b.publishDetached(by, w.message)
-		}
-	})
+	sh.mu.Unlock()
+	if mine {
+		b.publishDetached(w.by, w.message)
+	}
+}
+
+// takeWill takes the waiting will of a session, nil if it has none. Under the holder's shard.
+func (b *Broker) takeWill(s *session) *waitingWill {
+	w := s.will
+	if w != nil {
+		s.will = nil
+		b.alarms.cancel(w.alarm)
+	}
+	return w
+}
+
+func (b *Broker) publishWaiting(w *waitingWill) {
+	if w != nil {
+		b.publishDetached(w.by, w.message)
+	}
+}
+
+// publishWill publishes the will of an ended connection.
+func (b *Broker) publishWill(c *Connection, w *will) {
+	if w != nil {
+		b.publishDetached(c.caller.detached(), w.message)
+	}
 }
 
 // publishDetached publishes one message that nobody waits for.
