@@ -46,3 +46,10 @@ func (s *Store) failWaiting(err error) {
 		s.waiting[i].err = err
 	}
 }
+
+// Degraded gives the error that commits fail with, nil while all is well.
+func (s *Store) Degraded() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refuse
+}

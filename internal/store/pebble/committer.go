@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -79,7 +80,7 @@ func (s *Store) newFlight() *flight {
 		f = &flight{}
 	}
 	s.builder.flights++
-	f.number = s.builder.flights
+	f.number, f.began = s.builder.flights, time.Now()
 	bytes := 0
 	for s.head < len(s.waiting) && bytes < maxFlightBytes {
 		w := &s.waiting[s.head]

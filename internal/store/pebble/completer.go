@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"slices"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -20,6 +21,9 @@ func (s *Store) complete() {
 			break
 		}
 		unsettled = s.settle(f, unsettled)
+		if s.observe != nil && f.err == nil && len(f.waiters) > 0 {
+			s.observe(len(f.waiters), time.Since(f.began))
+		}
 		s.finish(f)
 	}
 	for _, b := range unsettled {
@@ -80,16 +84,16 @@ func (s *Store) settle(f *flight, unsettled []*pebble.Batch) []*pebble.Batch {
 	return unsettled[:0]
 }
 
-// sync waits for the sync of an applied batch and gives it back to pebble.
+// sync waits for the sync of an applied batch and gives it back to pebble. Whether it succeeded is for the guard to
+// say, who was there before pebble.
 func (s *Store) sync(b *pebble.Batch) error {
 	err := b.SyncWait()
 	if err == nil {
 		err = b.Close()
 	}
-	if err == nil {
-		return nil
+	if err != nil {
+		s.degrade(err)
 	}
-	s.degrade(err)
 	return s.Degraded()
 }
 

@@ -20,6 +20,7 @@ func (s *Store) degrade(err error) {
 	if first {
 		s.broken = fault.Wrap(fault.Unavailable, err, "the store cannot write to %s", s.dir).
 			WithRemedy("see to the disk, then restart the server")
+		s.degraded.Store(true)
 	}
 	s.work.Broadcast()
 	s.done.Broadcast()
@@ -52,8 +53,24 @@ func (l logger) Errorf(format string, args ...any) {
 
 // Fatalf is what pebble would end the process for.
 func (l logger) Fatalf(format string, args ...any) {
-	l.s.degrade(fmt.Errorf(format, args...))
+	fatal := &pebbleError{text: fmt.Sprintf(format, args...)}
+	for _, arg := range args {
+		if err, ok := arg.(error); ok {
+			fatal.err = err
+		}
+	}
+	l.s.degrade(fatal)
 }
+
+// pebbleError is what pebble wanted to end the process for.
+type pebbleError struct {
+	text string
+	err  error // in the text; may be nil
+}
+
+func (e *pebbleError) Error() string { return e.text }
+
+func (e *pebbleError) Unwrap() error { return e.err }
 
 // retryPause slows down pebble's flushes and compactions after an error: it repeats them at once, for ever.
 const retryPause = time.Second

@@ -21,6 +21,7 @@ func Open(opts Options) (*Store, error) {
 	s := &Store{
 		dir:     opts.Dir,
 		relaxed: opts.Relaxed,
+		observe: opts.Observe,
 		log:     opts.Log,
 		closing: make(chan struct{}),
 		docs:    landings{by: make(map[string]*landing)},
@@ -53,11 +54,16 @@ func (s *Store) open(opts Options) error {
 		err = fault.Wrap(fault.Unavailable, err, "the store in %s cannot be opened", opts.Dir)
 		return errors.Join(err, lock.Close())
 	}
-	if err := s.prepare(); err != nil {
+	err = s.prepare()
+	s.serving.Store(true)
+	if err == nil {
+		err = s.Degraded()
+	}
+	if err != nil {
 		close(s.closing)
 		return errors.Join(err, s.db.Close(), lock.Close())
 	}
-	return s.Degraded()
+	return nil
 }
 
 // prepare reads what has to be known before the first commit.

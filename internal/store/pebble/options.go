@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -22,6 +23,11 @@ type Options struct {
 
 	// Log takes what the operator should know; nil is silence.
 	Log *slog.Logger
+
+	// Observe, if not nil, is told of each group of batches that became durable together: how many they were, and how
+	// long it took from the moment when they were taken up. It is called once per group, on the goroutine that completes
+	// tickets: it must be quick.
+	Observe func(batches int, took time.Duration)
 }
 
 const (
@@ -34,7 +40,6 @@ func (s *Store) engine(opts Options) *pebble.Options {
 	o := &pebble.Options{
 		// Pinned: a new pebble must not change the format on disk by itself.
 		FormatMajorVersion: pebble.FormatTableFormatV6,
-		FS:                 opts.FS,
 		CacheSize:          cacheBytes,
 		MemTableSize:       memTableBytes,
 		// Four memtables absorb a burst while one is flushed; two (the default) stall the committer.
@@ -60,9 +65,10 @@ func (s *Store) engine(opts Options) *pebble.Options {
 	o.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
 	// Compactions for reads' sake would rewrite queues that are about to be deleted.
 	o.Experimental.ReadSamplingMultiplier = -1
-	if o.FS == nil {
-		// Set, because for nil pebble adds a health check with a ticker per file.
-		o.FS = vfs.Default
+	// Never nil: pebble would add a health check with a ticker per file.
+	o.FS = guard{vfs.Default, s}
+	if opts.FS != nil {
+		o.FS = guard{opts.FS, s}
 	}
 	return o
 }

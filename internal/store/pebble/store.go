@@ -18,9 +18,13 @@ type Store struct {
 
 	dir     string
 	relaxed bool
+	observe func(batches int, took time.Duration)
 	log     *slog.Logger
 	db      *pebble.DB
 	lock    *pebble.Lock
+
+	serving  atomic.Bool // opened: errors of the disk degrade
+	degraded atomic.Bool // broken is set
 
 	mu      sync.Mutex
 	work    sync.Cond // the committer may have something to do
@@ -62,6 +66,7 @@ type waiter struct {
 // flight is a group of batches that share one sync.
 type flight struct {
 	number  uint64
+	began   time.Time
 	waiters []waiter
 	batch   *pebble.Batch
 	state   state

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// A trim waits in memory until trimDelay is over or maxTrims calls came. The delay ends with a sync; what is written
-	// for the number alone is not synced, because on a busy store the next commit does that.
+	// A trim waits in memory until trimDelay is over or maxTrims entries are trimmed. The delay ends with a sync; what is
+	// written for the number alone is not synced, because on a busy store the next commit does that.
 	trimDelay = 100 * time.Millisecond
 	maxTrims  = 1000
 )
@@ -18,7 +18,7 @@ const (
 // trims are the queues whose cursors are ahead of the disk; Store.mu guards them.
 type trims struct {
 	dirty []*queue
-	calls int
+	count uint64 // of entries that were trimmed since the last writing
 	timer *time.Timer
 	armed bool // the timer runs
 	ripe  bool // the timer has fired
@@ -26,11 +26,11 @@ type trims struct {
 
 // take gives what is to be written now, and whether to sync it.
 func (t *trims) take(all bool) (dirty []*queue, sync bool) {
-	if !t.ripe && !all && t.calls < maxTrims {
+	if !t.ripe && !all && t.count < maxTrims {
 		return nil, false
 	}
 	dirty, sync = t.dirty, t.ripe || all && (len(t.dirty) > 0 || t.armed)
-	t.dirty, t.calls, t.ripe = nil, 0, false
+	t.dirty, t.count, t.ripe = nil, 0, false
 	if all {
 		t.armed = false
 	}
@@ -54,8 +54,8 @@ func (s *Store) Trim(id store.QueueID, seq uint64) {
 		s.log.Warn("a queue cannot be trimmed", slog.Uint64("queue", uint64(id)), slog.Any("error", err))
 		return
 	}
-	moved, first := q.trim(seq)
-	if !moved {
+	n, first := q.trim(seq)
+	if n == 0 {
 		return
 	}
 	s.mu.Lock()
@@ -64,7 +64,8 @@ func (s *Store) Trim(id store.QueueID, seq uint64) {
 	if first {
 		t.dirty = append(t.dirty, q)
 	}
-	if t.calls++; t.calls == maxTrims {
+	if t.count += n; t.count >= maxTrims && s.idle {
+		s.idle = false
 		s.work.Signal()
 	}
 	if t.armed || s.closed {
@@ -86,17 +87,17 @@ func (s *Store) ripen() {
 	s.work.Signal()
 }
 
-// trim moves the cursor in memory; first if it was up to date with the disk.
-func (q *queue) trim(seq uint64) (moved, first bool) {
+// trim moves the cursor in memory by n entries; first if it was up to date with the disk.
+func (q *queue) trim(seq uint64) (n uint64, first bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	seq = min(seq, q.durable.seq)
 	if seq <= q.trimmed {
-		return false, false
+		return 0, false
 	}
-	first = !q.dirty
+	n, first = seq-q.trimmed, !q.dirty
 	q.trimmed, q.dirty = seq, true
-	return true, first
+	return n, first
 }
 
 // written says that the cursor is about to be written as it is now.
@@ -109,7 +110,7 @@ func (q *queue) written() (trimmed uint64) {
 
 const (
 	// The dead entries of a queue are deleted when there are this many of them, or about this many bytes of bodies.
-	maxDead      = 4096
+	maxDead      = 1024
 	maxDeadBytes = 4 << 20
 
 	// When all queues together have this many dead entries, all of these are deleted.
