@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -46,11 +47,15 @@ type conn struct {
 	iov       net.Buffers // the writer's
 	sending   net.Buffers // the writer's, consumed by a write
 
+	rights sync.Mutex // orders CONNECT and changes of the certificate's rights; for caller and session
+	slow   []slowReceiver
+
 	heard      atomic.Int64 // when the last packet came, in nanoseconds
 	publishing atomic.Bool  // a batch is being committed
 	paused     atomic.Bool  // the reader waits for a slow receiver
 	cause      atomic.Pointer[broker.Cause]
-	closed     chan struct{} // closed when the connection is over
+	closed     chan struct{} // closed when the end has begun
+	hungUp     atomic.Bool   // last words were sent: wait until the client has them
 	alive      spoke         // its places on the wheel
 	unacked    spoke
 	endTrace   string        // the trace id that a v5 client was told at the end; under out.mu
@@ -90,25 +95,23 @@ func (c *conn) serve(first []byte) {
 }
 
 // setCause notes why the connection ends; the first cause stays.
-func (c *conn) setCause(cause broker.Cause) { c.cause.CompareAndSwap(nil, &cause) }
+func (c *conn) setCause(cause broker.Cause) {
+	if c.cause.CompareAndSwap(nil, &cause) {
+		close(c.closed)
+	}
+}
 
 // fail ends the connection for a cause: a v5 client is told.
 func (c *conn) fail(cause broker.Cause) { c.out.Kick(cause) }
 
-// hurry bounds what is still written once the end has begun.
-func (c *conn) hurry() {
-	_ = c.raw.SetWriteDeadline(time.Now().Add(time.Second)) //nolint:errcheck // a closed socket needs no hurry
-}
-
-// shut closes the socket; the reader notices.
-func (c *conn) shut() { _ = c.raw.Close() } //nolint:errcheck // nothing is left to lose
-
 // end is the last thing that happens to a connection.
 func (c *conn) end() {
 	c.setCause(broker.Cause{Reason: broker.ConnectionLost, Text: "the connection was lost"})
+	c.hurry()
 	c.out.finish()
-	c.shut()
-	close(c.closed)
+	if !c.hungUp.Load() {
+		c.shut()
+	}
 	c.gateway.wheel.remove(c)
 	cause := *c.cause.Load()
 	if c.session != nil {
@@ -117,9 +120,10 @@ func (c *conn) end() {
 		c.in.unlock()
 		c.session.Close(cause)
 	}
-	c.gateway.forget(c)
 	c.rb.free()
 	c.gateway.noteClosed(c, cause)
+	c.linger()
+	c.gateway.forget(c)
 }
 
 // read is the loop: parse what there is, publish, make room, read.
@@ -130,6 +134,7 @@ func (c *conn) read() {
 		if ok {
 			c.in.submit()
 			c.makeRoom(need)
+			c.in.takeSlow(c)
 		}
 		c.in.unlock()
 		if !ok {
@@ -139,6 +144,9 @@ func (c *conn) read() {
 		before := c.rb.w
 		if err := c.rb.fill(c.net); err != nil {
 			c.lost(err)
+			return
+		}
+		if c.cause.Load() != nil { // it was ended meanwhile: what comes now is too late
 			return
 		}
 		c.heard.Store(c.gateway.now())
@@ -176,6 +184,9 @@ func (c *conn) makeRoom(need int) {
 func (c *conn) parse() (need int, ok bool) {
 	c.acks = c.acks[:0]
 	for {
+		if c.in.dead {
+			return 0, false
+		}
 		f, n, err := mqtt.Next(c.rb.bytes(), c.gateway.limits.PacketSize)
 		if err == nil && n == 0 {
 			c.takeAcks()
@@ -194,8 +205,8 @@ func (c *conn) parse() (need int, ok bool) {
 	}
 }
 
-// goodbye is the error of a connection that ends as it should.
-var errGoodbye = errors.New("client sent DISCONNECT")
+// errGoodbye is the error of a connection that ends as it should, or whose end has begun.
+var errGoodbye = errors.New("the connection ends")
 
 func (c *conn) refuse(err error, f mqtt.Frame) {
 	if errors.Is(err, errGoodbye) {
@@ -237,14 +248,17 @@ func (c *conn) dispatch(f mqtt.Frame) error {
 func (c *conn) behindBatch(f mqtt.Frame, fn func(mqtt.Frame) error) error {
 	c.takeAcks()
 	c.in.wait()
+	if c.in.dead {
+		return errGoodbye
+	}
 	c.in.unlock()
 	defer c.in.mu.Lock()
 	return fn(f)
 }
 
 func (c *conn) onPing(f mqtt.Frame) error {
-	if len(f.Body) != 0 {
-		return clientError(mqtt.CodeMalformedPacket, "PINGREQ with a body")
+	if _, err := mqtt.Decode(f, c.version, mqtt.FromClient); err != nil {
+		return err
 	}
 	c.out.put(func(dst []byte) []byte { return mqtt.AppendPing(dst, c.version, &mqtt.Ping{Type: mqtt.PINGRESP}) })
 	return nil

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,8 +23,7 @@ func (c *conn) open() bool {
 	var p mqtt.Connect
 	if err := mqtt.DecodeConnect(f, &p); err != nil {
 		c.version = versionOf(&p)
-		c.out.version = c.version
-		c.explain, c.out.maxSize = p.Version == mqtt.V5, c.gateway.limits.PacketSize
+		c.out.speak(c.version, c.gateway.limits.PacketSize, p.Version == mqtt.V5)
 		c.refuseConnect(err)
 		return false
 	}
@@ -34,6 +32,9 @@ func (c *conn) open() bool {
 		return false
 	}
 	_ = c.raw.SetReadDeadline(time.Time{}) //nolint:errcheck // the read that follows fails then
+	if c.cause.Load() != nil {
+		return false // it was ended meanwhile, and the deadline was that end's
+	}
 	c.heard.Store(c.gateway.now())
 	c.gateway.wheel.add(c)
 	return true
@@ -61,7 +62,9 @@ func (c *conn) firstPacket() (mqtt.Frame, error) {
 			}
 			return f, nil
 		}
-		c.rb.room(min(mqtt.Need(c.rb.bytes()), 2*max(len(c.rb.bytes()), 8<<10)))
+		if c.rb.w == len(c.rb.buf) { // memory follows what came, not what was announced
+			c.rb.room(min(mqtt.Need(c.rb.bytes()), 2*c.rb.w))
+		}
 		if err := c.rb.fill(c.net); err != nil {
 			return f, err
 		}
@@ -77,12 +80,12 @@ func (c *conn) refuseFirst(err error) {
 
 // connect opens the session and answers with CONNACK.
 func (c *conn) connect(p *mqtt.Connect) error {
-	c.version, c.out.version = p.Version, p.Version
-	c.explain = p.Version == mqtt.V5 && p.Props.RequestProblem
-	c.out.maxSize = 268_435_460 // the largest packet there is [MQTT-3.1.2-24]
+	c.version = p.Version
+	maxSize := 268_435_460 // the largest packet there is [MQTT-3.1.2-24]
 	if p.Props.Has.Has(mqtt.PropMaximumPacketSize) {
-		c.out.maxSize = int(p.Props.MaximumPacketSize)
+		maxSize = int(p.Props.MaximumPacketSize)
 	}
+	c.out.speak(p.Version, maxSize, p.Version == mqtt.V5 && p.Props.RequestProblem)
 	if err := c.checkConnect(p); err != nil {
 		return err
 	}
@@ -99,7 +102,7 @@ func (c *conn) connect(p *mqtt.Connect) error {
 		}
 	}
 	c.keepAlive = c.gateway.limits.KeepAlive(p.KeepAlive)
-	if c.caller, err = c.identify(); err != nil {
+	if err := c.identify(); err != nil {
 		return err
 	}
 	r := c.request(p)
@@ -107,11 +110,12 @@ func (c *conn) connect(p *mqtt.Connect) error {
 	if err != nil {
 		return err
 	}
+	c.rights.Lock()
 	c.session = session
-	ack := c.connack(p, present, assigned)
-	c.out.put(func(dst []byte) []byte { return mqtt.AppendConnack(dst, c.version, ack) })
+	c.rights.Unlock()
 	c.rate = broker.NewLimiter(c.gateway.limits.Rates.PublishesPerConn)
 	c.flow = broker.NewLimiter(c.gateway.limits.Rates.BytesPerConn)
+	c.out.greet(c.connack(p, present, assigned))
 	c.gateway.noteConnected(c, p.CleanStart, r.Expiry)
 	return nil
 }
@@ -190,17 +194,21 @@ func errClientID(text string) error {
 
 // identify makes the caller of the connection. A certificate's connection is registered first, so that no change of
 // its rights is missed.
-func (c *conn) identify() (*broker.Caller, error) {
+func (c *conn) identify() error {
 	if c.identity == nil {
-		return c.gateway.anonymous(c.clientID), nil
+		c.caller = c.gateway.anonymous(c.clientID)
+		return nil
 	}
 	c.gateway.register(c)
+	c.rights.Lock()
+	defer c.rights.Unlock()
 	id, err := c.gateway.registry.Identify(c.fingerprint)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c.identity = id
-	return broker.NewCaller(id.CertificateID, c.clientID, id.Policies, id.Connection(c.clientID, c.remote, c.domain)), nil
+	c.caller = broker.NewCaller(id.CertificateID, c.clientID, id.Policies, id.Connection(c.clientID, c.remote, c.domain))
+	return nil
 }
 
 // connack is the answer to a CONNECT that is accepted, with what AWS IoT Core always tells (message broker reference,
@@ -257,19 +265,23 @@ func (c *conn) refuseConnect(err error) {
 	if reason := c.reasonString("CONNACK:"+cause.Text, trace); reason != "" {
 		a.Props.Has, a.Props.Reason = mqtt.PropReason, reason
 	}
-	c.hurry()
-	_, _ = c.net.Write(mqtt.AppendConnack(nil, c.version, a)) //nolint:errcheck // the connection ends either way
+	c.out.refuse(a)
 }
 
 // rightsChanged follows a change of the certificate: new policies at once, or the end.
-func (c *conn) rightsChanged(context.Context) {
+func (c *conn) rightsChanged() {
+	c.rights.Lock()
+	defer c.rights.Unlock()
 	id, err := c.gateway.registry.Identify(c.fingerprint)
 	if err != nil {
 		c.fail(broker.Cause{Reason: broker.ServerInitiated, Code: byte(mqtt.CodeNotAuthorized), Text: err.Error()})
 		return
 	}
-	if s := c.session; s != nil {
-		c.caller.SetRights(id.Policies, id.Connection(c.clientID, c.remote, c.domain))
-		s.Refresh()
+	if c.caller == nil {
+		return // CONNECT will ask
+	}
+	c.caller.SetRights(id.Policies, id.Connection(c.clientID, c.remote, c.domain))
+	if c.session != nil {
+		c.session.Refresh()
 	}
 }

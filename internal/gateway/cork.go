@@ -10,6 +10,9 @@ import (
 type corkConn struct {
 	net.Conn
 
+	// turns is set during the handshake: a turn at the processor, which is not kept while the client is waited for.
+	turns chan struct{}
+
 	mu     sync.Mutex
 	corked bool
 	buf    []byte
@@ -22,6 +25,17 @@ var corkPool = sync.Pool{New: func() any {
 	b := make([]byte, 0, corkSize+(20<<10))
 	return &b
 }}
+
+// Read implements net.Conn.
+func (c *corkConn) Read(p []byte) (int, error) {
+	if c.turns == nil {
+		return c.Conn.Read(p)
+	}
+	<-c.turns
+	n, err := c.Conn.Read(p)
+	c.turns <- struct{}{}
+	return n, err
+}
 
 // Write implements net.Conn.
 func (c *corkConn) Write(p []byte) (int, error) {

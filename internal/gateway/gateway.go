@@ -148,7 +148,7 @@ func (g *Gateway) certificateChanged(id string) {
 	}
 	g.mu.Unlock()
 	for _, c := range conns {
-		c.rightsChanged(context.Background())
+		c.rightsChanged()
 	}
 }
 
@@ -156,6 +156,10 @@ func (g *Gateway) certificateChanged(id string) {
 // first, the sockets are closed without a word.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.mu.Lock()
+	if g.closing {
+		g.mu.Unlock()
+		return nil
+	}
 	g.closing = true
 	for _, l := range g.listeners {
 		_ = l.Close() //nolint:errcheck // it accepts no more either way

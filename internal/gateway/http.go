@@ -89,6 +89,9 @@ func (d *httpDoor) Addr() net.Addr { return &net.TCPAddr{} }
 
 func (d *httpDoor) shutdown(ctx context.Context) error {
 	err := d.server.Shutdown(ctx)
+	if err != nil {
+		_ = d.server.Close() //nolint:errcheck // those who would not end in time
+	}
 	_ = d.Close() //nolint:errcheck // never fails
 	<-d.done
 	return err

@@ -25,6 +25,8 @@ type inbox struct {
 	unacked    int           // QoS 1 messages in both
 	wake       chan struct{} // tells a reader that waits for the commit
 	dead       bool          // a refusal has ended the connection: what follows it is not touched
+	slow       []broker.Link // receivers of the last batch that are over their high-water mark
+	published  int           // bytes since the reader has paused for them
 
 	durable atomic.Bool // the committing batch is done
 }
@@ -72,7 +74,10 @@ func (in *inbox) submit() {
 	p := in.filling
 	in.filling, in.committing = nil, p
 	in.c.publishing.Store(true)
-	if in.c.gateway.broker.Publish(in.c.caller, &p.Batch) {
+	done := in.c.gateway.broker.Publish(in.c.caller, &p.Batch)
+	in.slow = append(in.slow[:0], in.c.caller.Congested()...)
+	in.published += p.bytes
+	if done {
 		in.finish()
 	}
 }
@@ -91,7 +96,7 @@ func (in *inbox) unlock() {
 		if in.durable.Swap(false) {
 			in.finish()
 			if in.pending() {
-				go in.submitLater() // routing is not for this goroutine: it may be the store's
+				in.c.gateway.serving.Go(in.submitLater) // routing is not for this goroutine: it may be the store's
 			}
 		}
 		in.mu.Unlock()

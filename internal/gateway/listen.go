@@ -105,17 +105,24 @@ func (g *Gateway) greet(kind Kind, tc *tls.Config, raw net.Conn) {
 	if err == nil && c == nil { // HTTP has it
 		return
 	}
-	if err == nil && !g.admit(c) {
+	if err == nil && !g.serveConn(c, first) {
 		err = errors.New("the gateway is shutting down")
 	}
 	g.known(raw)
 	if err != nil {
 		g.noteStranger(kind, raw, &state, err)
 		_ = raw.Close() //nolint:errcheck // it is refused
-		return
 	}
-	// A goroutine that did a handshake has a large stack; the connection's own starts small.
+}
+
+// serveConn starts to serve a connection whose client is known; false when the gateway is closing. The connection gets
+// a goroutine of its own: one that did a handshake has a large stack.
+func (g *Gateway) serveConn(c *conn, first []byte) bool {
+	if !g.admit(c) {
+		return false
+	}
 	g.serving.Go(func() { c.serve(first) })
+	return true
 }
 
 // meet finds out who and what a socket is. It gives no connection when HTTP took it.
@@ -151,16 +158,17 @@ func (g *Gateway) meet(kind Kind, tc *tls.Config, raw net.Conn, state *tls.Conne
 	return c, first, c.authenticate(state)
 }
 
-// handshake does TLS; only some at once, since each costs a core half a millisecond.
-func (g *Gateway) handshake(tc *tls.Config, raw net.Conn, deadline time.Time) (net.Conn, tls.ConnectionState, error) {
+// handshake does TLS; only some compute at once, since each costs a core half a millisecond. Those who wait for their
+// client do not count: a handful of silent sockets would keep everybody out.
+func (g *Gateway) handshake(tc *tls.Config, raw *corkConn, deadline time.Time) (net.Conn, tls.ConnectionState, error) {
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
-	select {
-	case g.handshakes <- struct{}{}:
-		defer func() { <-g.handshakes }()
-	case <-ctx.Done():
-		return nil, tls.ConnectionState{}, errors.New("too many handshakes at once")
-	}
+	raw.turns = g.handshakes
+	g.handshakes <- struct{}{}
+	defer func() {
+		<-g.handshakes
+		raw.turns = nil
+	}()
 	c := tls.Server(raw, tc)
 	if err := c.HandshakeContext(ctx); err != nil {
 		g.counts.HandshakesFailed.Add(1)

@@ -16,6 +16,8 @@ const (
 	lowWater  = 256 << 10 // and go on; a stored session reads on
 	// hardCap is where QoS 0 is dropped, and a session that keeps nothing is disconnected rather than thinned.
 	hardCap = 32 << 20
+	// maxControl bounds the answers that a client may ask for without reading them.
+	maxControl = 1 << 20
 )
 
 // outbox is what waits to be sent on one connection: control packets, which go first, and a chain of blocks. It is the
@@ -41,6 +43,7 @@ type outbox struct {
 	finished  bool          // no writer may start any more
 	gone      chan struct{} // closed when the last writer is gone, if somebody waits
 	scheduled bool          // some publisher's batch will call Flush
+	greeted   bool          // CONNACK was accepted: a DISCONNECT may follow
 	over      bool          // nothing is taken any more
 	ending    bool          // the writer closes the socket once control is sent
 	congested bool          // over high water and not yet under low water
@@ -139,6 +142,9 @@ func (o *outbox) overflow(d *broker.Delivery) {
 // room gives a block with space for size bytes at its end.
 func (o *outbox) room(size int) *block {
 	if t := o.tail; t != nil && cap(t.buf)-len(t.buf) >= size {
+		if o.cursor == nil { // the block behind it was over first
+			o.cursor = t
+		}
 		return t
 	}
 	level := 0
@@ -219,6 +225,45 @@ func (o *outbox) put(encode func(dst []byte) []byte) {
 		return
 	}
 	o.control = encode(o.control)
+	if len(o.control) > maxControl {
+		o.kickLocked(broker.Cause{
+			Reason: broker.Throttled, Code: byte(mqtt.CodeQuotaExceeded),
+			Text: "the client does not read: 1 MiB of answers wait for it",
+		})
+		return
+	}
+	o.start()
+}
+
+// speak sets what the client understands: before it is done, nobody is told anything.
+func (o *outbox) speak(v mqtt.Version, maxSize int, explain bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.version, o.maxSize, o.c.explain = v, maxSize, explain
+}
+
+// greet sends the CONNACK that opens the connection. From now on a v5 client is told why it ends.
+func (o *outbox) greet(a *mqtt.Connack) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.over {
+		return
+	}
+	o.greeted = true
+	o.control = mqtt.AppendConnack(o.control, o.version, a)
+	o.start()
+}
+
+// refuse sends the CONNACK that ends the connection.
+func (o *outbox) refuse(a *mqtt.Connack) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.over {
+		return
+	}
+	o.over, o.ending = true, true
+	o.control = mqtt.AppendConnack(o.control, o.version, a)
+	o.c.hurry()
 	o.start()
 }
 
@@ -277,7 +322,7 @@ func (o *outbox) kickLocked(cause broker.Cause) {
 	o.over, o.ending = true, true
 	o.c.setCause(cause)
 	o.c.endTrace = uuid.NewString()
-	if o.version == mqtt.V5 && cause.Code != 0 {
+	if o.greeted && o.version == mqtt.V5 && cause.Code != 0 {
 		o.control = mqtt.AppendDisconnect(o.control, mqtt.V5, &mqtt.Disconnect{
 			Code: mqtt.Code(cause.Code), Reason: o.c.reasonString("DISCONNECT:"+cause.Text, o.c.endTrace),
 		})

@@ -4,53 +4,99 @@ import (
 	"time"
 )
 
-// Back-pressure: after its batch a publisher may wait this long for a receiver that is over its high-water mark.
-const maxPause = 50 * time.Millisecond
+// Back-pressure: a publisher may wait this long, once per so many bytes, for the receivers that are over their
+// high-water mark.
+const (
+	maxPause   = 50 * time.Millisecond
+	pauseEvery = 64 << 10
+)
 
-// pause waits for the receivers of the last batch that are over their high-water mark. It never waits for the
-// connection itself, for a receiver whose own connection waits or commits (which breaks every circle), or for one that
-// is slow.
+// slowReceiver is an outbox that a publisher waits for, and what it had written when the wait began.
+type slowReceiver struct {
+	out    *outbox
+	relief <-chan struct{}
+	freed  uint64
+}
+
+// takeSlow lists whom the connection has to pause for after its last batch. Never for itself, for a receiver whose own
+// connection waits or commits (which breaks every circle), or for one that is slow. Under mu.
+func (in *inbox) takeSlow(by *conn) {
+	if in.published < pauseEvery {
+		return
+	}
+	in.published = 0
+	for _, l := range in.slow {
+		if o, ok := l.(*outbox); ok && o.c != by {
+			by.slow = append(by.slow, slowReceiver{out: o})
+		}
+	}
+	clear(in.slow)
+	in.slow = in.slow[:0]
+}
+
+// pause waits for slow receivers, for all of them together no longer than maxPause.
 func (c *conn) pause() {
-	links := c.caller.Congested()
-	if len(links) == 0 {
+	if len(c.slow) == 0 {
 		return
 	}
 	c.paused.Store(true)
-	defer c.paused.Store(false)
-	for _, l := range links {
-		o, ok := l.(*outbox)
-		if !ok || o == &c.out || o.c.paused.Load() || o.c.publishing.Load() {
+	timer := time.NewTimer(maxPause)
+	c.await(timer.C)
+	timer.Stop()
+	c.paused.Store(false)
+	clear(c.slow)
+	c.slow = c.slow[:0]
+}
+
+func (c *conn) await(over <-chan time.Time) {
+	for i := range c.slow {
+		c.slow[i].begin()
+	}
+	for i := range c.slow {
+		if c.slow[i].relief == nil || c.slow[i].out.c.paused.Load() {
 			continue
 		}
-		o.awaitRelief(c)
+		select {
+		case <-c.slow[i].relief:
+		case <-c.closed:
+			return
+		case <-over:
+			for _, s := range c.slow[i:] {
+				s.end()
+			}
+			return
+		}
 	}
 }
 
-// awaitRelief waits until the outbox is under its low-water mark. One that has freed nothing in maxPause is slow from
-// then on, until it is half empty.
-func (o *outbox) awaitRelief(by *conn) {
+// begin finds out whether the receiver is to be waited for at all.
+func (s *slowReceiver) begin() {
+	o := s.out
+	if o.c.paused.Load() || o.c.publishing.Load() {
+		return
+	}
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	if !o.congested || o.slow || o.over {
-		o.mu.Unlock()
 		return
 	}
 	if o.relief == nil {
 		o.relief = make(chan struct{})
 	}
-	relief, freed := o.relief, o.freed
-	o.mu.Unlock()
-	timer := time.NewTimer(maxPause)
-	defer timer.Stop()
-	select {
-	case <-relief:
-	case <-by.closed:
-	case <-timer.C:
-		o.mu.Lock()
-		if o.freed == freed && o.congested {
-			o.slow = true
-			by.gateway.log.Warn("receiver does not read: publishers no longer wait for it",
-				"client_id", o.c.clientID, "unsent_bytes", o.unsent)
-		}
-		o.mu.Unlock()
+	s.relief, s.freed = o.relief, o.freed
+}
+
+// end marks a receiver that has freed nothing as slow: nobody waits for it until it is half empty.
+func (s *slowReceiver) end() {
+	if s.relief == nil {
+		return
+	}
+	o := s.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.freed == s.freed && o.congested && !o.slow {
+		o.slow = true
+		o.c.gateway.log.Warn("receiver does not read: publishers no longer wait for it",
+			"client_id", o.c.clientID, "unsent_bytes", o.unsent)
 	}
 }

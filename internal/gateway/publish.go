@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/mqtt"
 )
@@ -119,7 +120,8 @@ func (c *conn) properties(p *mqtt.PublishProperties) (*broker.Properties, error)
 }
 
 // acknowledge answers a batch: PUBACKs in order, in one append. Refusals are told as message-broker "unauthorised
-// operations" has them: a reason code for QoS 1 on v5, the end of the connection otherwise. Under in.mu.
+// operations" has them: a reason code for QoS 1 on v5, the end of the connection otherwise, and for what is too large,
+// for which PUBACK has no code. Under in.mu.
 func (c *conn) acknowledge(p *batch) {
 	var end *broker.Cause
 	c.out.put(func(dst []byte) []byte {
@@ -129,7 +131,7 @@ func (c *conn) acknowledge(p *batch) {
 			case err == nil && id != 0:
 				dst = mqtt.AppendPuback(dst, id)
 			case err == nil:
-			case id != 0 && c.version == mqtt.V5:
+			case id != 0 && c.version == mqtt.V5 && !fault.Is(err, fault.TooLarge):
 				trace, code := uuid.NewString(), reasonCode(err, opPublish)
 				c.noteRefusal(journal.PublishIn, "PUBLISH", p.Messages[i].Topic, code, trace, err)
 				dst = mqtt.AppendPubackCode(dst, id, code, c.reasonString("PUBACK:"+err.Error(), trace))

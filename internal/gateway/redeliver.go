@@ -31,11 +31,7 @@ func (o *outbox) redeliver() {
 	now, wall := o.c.gateway.wheel.seconds(), time.Now().UnixMilli()
 	sent := 0
 	for k := range len(o.window.slots) {
-		id := o.window.last + 1 + uint16(k) // the oldest first
-		if len(o.window.slots) < 1<<16 {
-			id = o.window.last - uint16(len(o.window.slots)-1) + uint16(k)
-		}
-		b, e := o.window.peek(id)
+		id, b, e := o.window.peek(k)
 		if e == nil || now-e.last < uint32(redeliverAfter/time.Second) {
 			continue
 		}

@@ -53,13 +53,14 @@ func (w *window) grow() {
 	}
 }
 
-// peek gives what flies under an id, nil if nothing does.
-func (w *window) peek(id uint16) (*block, *qos1) {
-	s := &w.slots[id&uint16(len(w.slots)-1)]
-	if s.block == nil || s.id != id {
-		return nil, nil
+// peek gives what flies in the slot that comes k-th behind the newest one, nil if nothing does: from k 0 to the number of
+// slots, the older ones come first, but for those that the ids have overtaken.
+func (w *window) peek(k int) (uint16, *block, *qos1) {
+	s := &w.slots[(int(w.last)+1+k)&(len(w.slots)-1)]
+	if s.block == nil {
+		return 0, nil, nil
 	}
-	return s.block, &s.block.entries[s.entry]
+	return s.id, s.block, &s.block.entries[s.entry]
 }
 
 // take ends the flight of an id; false when it is not in flight.

@@ -55,7 +55,7 @@ func (o *outbox) next() (out outgoing, ok bool) {
 	o.spare = out.control
 	o.leave()
 	if o.ending {
-		o.c.shut()
+		o.c.hangUp()
 	}
 	return out, false
 }
