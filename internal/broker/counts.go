@@ -16,29 +16,28 @@ func (n *Counts) refuse(err error) {
 	}
 }
 
-// Census is what the broker has at this moment.
-type Census struct {
-	Stored        int // persistent sessions, with and without a client
-	Subscriptions int // filters in the tree; a shared group counts once
-}
+// Subscriptions is how many filters are subscribed to; a shared group counts once.
+func (b *Broker) Subscriptions() int { return b.routes.Len() }
 
-// Census counts; it walks over all sessions, holding the lock of one shard after the other.
-func (b *Broker) Census() Census {
-	n := Census{Subscriptions: b.routes.Len()}
+// StoredSessions is how many persistent sessions there are, with and without a connection. It walks over all of them,
+// holding the lock of one shard after the other.
+func (b *Broker) StoredSessions() int {
+	n := 0
 	for i := range b.shards {
-		b.shards[i].census(&n)
+		n += b.shards[i].storedSessions()
 	}
 	return n
 }
 
-func (sh *holderShard) census(n *Census) {
+func (sh *holderShard) storedSessions() (n int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	for _, h := range sh.m {
 		for _, s := range h.stored {
 			if s != nil {
-				n.Stored++
+				n++
 			}
 		}
 	}
+	return n
 }
