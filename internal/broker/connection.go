@@ -79,6 +79,11 @@ func (b *Broker) Connect(r ConnectRequest) (c *Connection, present bool, err err
 		return nil, false, errShuttingDown()
 	}
 	if err := b.settle(c, discarded); err != nil {
+		c.will.Store(nil) // there was no connection
+		if !present {
+			none := time.Duration(0)
+			c.SetExpiry(&none) // nor a session
+		}
 		c.end(Cause{Reason: ServerError, Text: err.Error()}, true)
 		return nil, false, err
 	}

@@ -64,12 +64,15 @@ func (d *dialogue) cmdPolicy(td *datadriven.TestData) {
 
 func (d *dialogue) cmdConnect(td *datadriven.TestData) {
 	c := d.client(td)
+	if c.live {
+		td.Fatalf(d.t, "%s is connected", c.name)
+	}
 	id := str(d.t, td, "id", c.name)
 	c.caller = NewCaller("anonymous", id, d.policyOf(c.name), varsOf(id))
 	c.noAck = td.HasArg("noack")
-	c.link.mu.Lock()
+	c.link = newLink()
 	c.link.room = num(d.t, td, "room", -1)
-	c.link.mu.Unlock()
+	c.link.took = func(r received) { d.received(c, r) }
 	r := ConnectRequest{
 		Caller: c.caller, Protocol: byte(num(d.t, td, "v", 5)), CleanStart: td.HasArg("clean"), Expiry: dur(d.t, td, "expiry"),
 		Link: c.link, WillDelay: dur(d.t, td, "willdelay"),
@@ -89,7 +92,7 @@ func (d *dialogue) cmdConnect(td *datadriven.TestData) {
 			d.say(c.name, "%s", refusal(err))
 			return
 		}
-		c.conn = conn
+		c.conn, c.live = conn, true
 		d.say(c.name, "connected%s", map[bool]string{true: ", session present"}[present])
 		if start {
 			conn.Start()
@@ -197,12 +200,15 @@ func (d *dialogue) cmdDisconnect(td *datadriven.TestData) {
 		e := dur(d.t, td, "expiry")
 		expiry = &e
 	}
+	c.live = false
 	c.conn.Disconnect(expiry)
 	c.conn.Close(Cause{Reason: ClientInitiated})
 }
 
 func (d *dialogue) cmdKill(td *datadriven.TestData) {
-	d.client(td).conn.Close(Cause{Reason: ConnectionLost})
+	c := d.client(td)
+	c.live = false
+	c.conn.Close(Cause{Reason: ConnectionLost})
 }
 
 func (d *dialogue) cmdService(td *datadriven.TestData) {
@@ -242,8 +248,9 @@ func (d *dialogue) cmdSleep(td *datadriven.TestData) {
 // cmdRestart stops in order: the doors end their connections first.
 func (d *dialogue) cmdRestart(*datadriven.TestData) {
 	for _, name := range d.names() {
-		if c := d.clients[name].conn; c != nil {
-			c.Close(Cause{Reason: ServerInitiated})
+		if c := d.clients[name]; c.live {
+			c.live = false
+			c.conn.Close(Cause{Reason: ServerInitiated})
 		}
 	}
 	d.settle()

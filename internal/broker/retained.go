@@ -55,7 +55,13 @@ func (b *Broker) retained(name string, m *Message) (found bool, err error) {
 	if _, err := decodeBody(d.Value, m); err != nil {
 		return false, err
 	}
-	return m.Expires == 0 || m.Expires > millis(time.Now()), nil
+	if m.Expires == 0 || m.Expires > millis(time.Now()) {
+		return true, nil
+	}
+	b.store.Commit(&store.Batch{Docs: []store.DocOp{{ // unless there is a newer one; it does not matter if it fails
+		Bucket: bucketRetained, Key: name, Delete: true, If: store.Condition{Rev: d.Rev},
+	}}})
+	return false, nil
 }
 
 // queueRetained puts the message behind what the session's queue holds.

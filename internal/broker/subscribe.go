@@ -59,6 +59,7 @@ func (c *Connection) Subscribe(reqs []SubscribeRequest, all bool) []SubscribeRes
 			made = append(made, reqs[i].Filter)
 		}
 	}
+	c.cleanUp()
 	c.tellTopics("subscribed", made)
 	return results
 }
@@ -98,7 +99,7 @@ func (c *Connection) roomFor(filter string, fresh map[string]struct{}) error {
 		return nil
 	}
 	delete(fresh, filter)
-	return fault.New(fault.Throttled, "the connection has %d subscriptions already", len(s.subs)).
+	return fault.New(fault.Throttled, "the connection has %d subscriptions already", c.b.limits.Subscriptions).
 		WithRemedy("unsubscribe, or use wildcards")
 }
 
@@ -172,6 +173,17 @@ func (c *Connection) install(res *SubscribeResult, r *SubscribeRequest) {
 		return
 	}
 	res.retained = r.RetainHandling == 0 || r.RetainHandling == 1 && isNew
+}
+
+// cleanUp removes what was kept for a session that was over by then.
+func (c *Connection) cleanUp() {
+	s := c.session
+	s.routing.Lock()
+	over := s.over
+	s.routing.Unlock()
+	if over && s.persistent {
+		c.b.forgetLater(s)
+	}
 }
 
 // errSessionOver answers a connection that was taken over while it waited for the store, and whose session is gone.
