@@ -17,6 +17,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,7 +63,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	s := mem.New()
-	r, err := registry.Open(t.Context(), registry.Config{Store: s, Authority: testAuthority()})
+	r, err := registry.Open(t.Context(), registry.Config{Store: s, Authority: testAuthority(), Now: ticking()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,6 +79,12 @@ func newWorld(t testing.TB) *world {
 		Endpoints: func() map[string]string { return map[string]string{"iot:Jobs": "jobs.example"} },
 	})
 	return &world{t: t, registry: r, handler: h, caller: Root("000000000000"), log: log}
+}
+
+// ticking is a clock that never shows the same time twice, so that what is ordered by age has an order.
+func ticking() func() time.Time {
+	var ticks atomic.Int64
+	return func() time.Time { return time.Now().Add(time.Duration(ticks.Add(1)) * time.Millisecond) }
 }
 
 type answer struct {

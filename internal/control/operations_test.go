@@ -48,7 +48,7 @@ func TestThingOperations(t *testing.T) {
 	if e.body["resourceId"] != a.body["thingId"] || e.body["resourceArn"] != a.body["thingArn"] {
 		t.Errorf("exists: %s", e.text)
 	}
-	w.refused(501, "NotImplementedException", "POST", "/things/b", `{"thingTypeName":"bulb"}`)
+	w.refused(404, "ResourceNotFoundException", "POST", "/things/b", `{"thingTypeName":"bulb"}`)
 	w.refused(501, "NotImplementedException", "POST", "/things/b", `{"billingGroupName":"g"}`)
 	w.refused(400, "InvalidRequestException", "POST", "/things/b%20c", "")
 	w.refused(400, "InvalidRequestException", "GET", "/things/", "") // the JavaScript SDK with an empty name
@@ -264,7 +264,7 @@ func TestAttachments(t *testing.T) {
 	w.refused(410, "LimitExceededException", "PUT", "/target-policies/p10", quoted(t, targetMember{arn}))
 	w.refused(409, "DeleteConflictException", "DELETE", "/policies/p1", "")
 	w.refused(400, "InvalidRequestException", "PUT", "/target-policies/p1", "")
-	w.refused(501, "NotImplementedException", "PUT", "/target-policies/p1", `{"target":"arn:aws:iot:us-east-1:000000000000:thinggroup/g"}`)
+	w.refused(404, "ResourceNotFoundException", "PUT", "/target-policies/p1", `{"target":"arn:aws:iot:us-east-1:000000000000:thinggroup/g"}`)
 	w.ok("POST", "/target-policies/p1", quoted(t, targetMember{arn}))
 	w.ok("POST", "/target-policies/p1", quoted(t, targetMember{arn}))
 	w.ok("DELETE", "/policies/p1", "")

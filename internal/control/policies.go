@@ -162,16 +162,16 @@ func detachPolicy(c *call) (any, error) {
 	return nil, c.registry().DetachPolicy(c.Context(), c.labels["policyName"], in.Target)
 }
 
-// listAttachedPolicies takes recursive=true for what it says: certificates have no parents of their own.
 func listAttachedPolicies(c *call) (any, error) {
 	page, err := c.page(byMarker)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.boolean("recursive"); err != nil {
+	recursive, err := c.boolean("recursive")
+	if err != nil {
 		return nil, err
 	}
-	names, next, err := c.registry().ListAttachedPolicies(c.Context(), c.labels["target"], page)
+	names, next, err := c.registry().ListAttachedPolicies(c.Context(), c.labels["target"], recursive, page)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func (r *Registry) certificateOf(principal string) (string, error) {
 	}
 	id, ok := strings.CutPrefix(resource, "cert/")
 	if !ok {
-		return "", fault.New(fault.Unsupported, "%s is not a certificate; only certificates can be principals and targets for now", quote(principal)).
+		return "", fault.New(fault.Unsupported, "%s is not a certificate; only certificates can be principals, and targets beside thing groups", quote(principal)).
 			WithRemedy("see docs/compatibility.md")
 	}
 	if err := certificateID.check(id); err != nil {

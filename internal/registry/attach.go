@@ -28,48 +28,48 @@ type Attachment struct {
 	Type      AttachmentType `json:"type"`
 }
 
-// AttachPolicy attaches a policy to a target, the ARN of a certificate. Attaching it twice is no error.
-func (r *Registry) AttachPolicy(ctx context.Context, name, target string) error {
+// AttachPolicy attaches a policy to a target, the ARN of a certificate or of a thing group. Attaching it twice is no error.
+func (r *Registry) AttachPolicy(ctx context.Context, name, arn string) error {
 	if err := policyName.check(name); err != nil {
 		return err
 	}
-	id, err := r.certificateOf(target)
+	to, err := r.targetOf(arn)
 	if err != nil {
 		return err
 	}
-	return r.changeCertificate(ctx, id, []string{policyLock(name)}, func(c *Certificate) ([]store.DocOp, error) {
+	return r.changePolicies(ctx, to, []string{policyLock(name)}, func(policies *[]string) ([]store.DocOp, error) {
 		if _, _, err := r.loadPolicy(ctx, name); err != nil {
 			return nil, err
 		}
-		i, there := slices.BinarySearch(c.Policies, name)
+		i, there := slices.BinarySearch(*policies, name)
 		if there {
 			return nil, nil
 		}
-		if len(c.Policies) >= maxPoliciesPerTarget {
-			return nil, refuse(fault.Throttled, ErrLimitExceeded, "certificate %s has %d policies already", id, len(c.Policies)).
+		if n := len(*policies); n >= maxPoliciesPerTarget {
+			return nil, refuse(fault.Throttled, ErrLimitExceeded, "%s has %d policies already", to, n).
 				WithRemedy("put more statements into fewer policies")
 		}
-		c.Policies = slices.Insert(c.Policies, i, name)
-		return []store.DocOp{mark(policyTargetsBucket, targetKey(name, id))}, nil
+		*policies = slices.Insert(*policies, i, name)
+		return []store.DocOp{mark(policyTargetsBucket, targetKey(name, to))}, nil
 	})
 }
 
 // DetachPolicy ends an attachment. What is not attached, or not there, is no error, as on AWS.
-func (r *Registry) DetachPolicy(ctx context.Context, name, target string) error {
+func (r *Registry) DetachPolicy(ctx context.Context, name, arn string) error {
 	if err := policyName.check(name); err != nil {
 		return err
 	}
-	id, err := r.certificateOf(target)
+	to, err := r.targetOf(arn)
 	if err != nil {
 		return err
 	}
-	err = r.changeCertificate(ctx, id, nil, func(c *Certificate) ([]store.DocOp, error) {
-		i, there := slices.BinarySearch(c.Policies, name)
+	err = r.changePolicies(ctx, to, nil, func(policies *[]string) ([]store.DocOp, error) {
+		i, there := slices.BinarySearch(*policies, name)
 		if !there {
 			return nil, nil
 		}
-		c.Policies = slices.Delete(c.Policies, i, i+1)
-		return []store.DocOp{remove(policyTargetsBucket, targetKey(name, id), store.Condition{})}, nil
+		*policies = slices.Delete(*policies, i, i+1)
+		return []store.DocOp{remove(policyTargetsBucket, targetKey(name, to), store.Condition{})}, nil
 	})
 	if fault.Is(err, fault.NotFound) {
 		return nil
@@ -77,21 +77,21 @@ func (r *Registry) DetachPolicy(ctx context.Context, name, target string) error 
 	return err
 }
 
-// ListAttachedPolicies gives the names of the policies of a target in their order.
-func (r *Registry) ListAttachedPolicies(ctx context.Context, target string, p Page) (names []string, next string, err error) {
-	id, err := r.certificateOf(target)
+// ListAttachedPolicies gives the names of the policies of a target in their order; if recursive, also those of the
+// groups above a thing group. A certificate has nothing above it.
+func (r *Registry) ListAttachedPolicies(ctx context.Context, arn string, recursive bool, p Page) (names []string, next string, err error) {
+	t, err := r.targetOf(arn)
 	if err != nil {
 		return nil, "", err
 	}
-	c, _, err := r.loadCertificate(ctx, id)
+	names, err = r.policiesOf(ctx, t)
+	if err == nil && recursive && t.kind == groupKind {
+		names, _, err = r.lineage(ctx, []string{t.name})
+	}
 	if err != nil {
 		return nil, "", err
 	}
-	i, there := slices.BinarySearch(c.Policies, p.After)
-	if there {
-		i++
-	}
-	names, next = cut(c.Policies[i:], p.Limit)
+	names, next = behind(names, p)
 	return names, next, nil
 }
 
@@ -250,7 +250,3 @@ func (r *Registry) attachments(ctx context.Context, bucket, prefix string, p Pag
 	}
 	return list, "", nil
 }
-
-// targetKey is the key of one target of a policy: the resource part of the target's ARN, so that other kinds of target
-// find their place beside.
-func targetKey(policyName, certID string) string { return policyName + "/cert/" + certID }

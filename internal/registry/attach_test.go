@@ -73,7 +73,7 @@ func TestAttachThingPrincipalErrors(t *testing.T) {
 	wantKind(t, err, fault.NotFound, "")
 	_, _, err = r.ListPrincipalThings(t.Context(), nobody, "", Page{})
 	wantKind(t, err, fault.NotFound, "")
-	_, _, err = r.ListAttachedPolicies(t.Context(), nobody, Page{})
+	_, _, err = r.ListAttachedPolicies(t.Context(), nobody, false, Page{})
 	wantKind(t, err, fault.NotFound, "")
 	_, _, err = r.ListTargetsForPolicy(t.Context(), "nobody", Page{})
 	wantKind(t, err, fault.NotFound, "")

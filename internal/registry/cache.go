@@ -29,7 +29,7 @@ type cache struct {
 	mu         sync.RWMutex
 	clock      uint64
 	identities map[fingerprint]*Identity
-	users      map[document]map[fingerprint]struct{} // which identities were made from a policy or a thing
+	users      map[document]map[fingerprint]struct{} // which identities were made from a policy, a thing or a group
 	policies   map[string]source
 	sets       map[string]*policy.Set // by the names and versions in it: a fleet with one policy shares one set
 }
@@ -94,7 +94,7 @@ func (c *cache) forget(bucket, key string) {
 		delete(c.policies, key)
 		clear(c.sets)
 		c.dropUsers(document{bucket, key})
-	case thingsBucket:
+	case thingsBucket, groupsBucket:
 		c.dropUsers(document{bucket, key})
 	default:
 		return

@@ -47,6 +47,7 @@ type Certificate struct {
 	Mode         Mode      `json:"mode"`
 	Version      int       `json:"version"` // AWS's customerVersion: 1, and one more with each change of status
 	GenerationID string    `json:"generationId"`
+	CA           string    `json:"ca,omitempty"` // id of the registered CA certificate that it came in under
 	Created      time.Time `json:"created"`
 	Modified     time.Time `json:"modified"`
 	NotBefore    time.Time `json:"notBefore"`
@@ -65,7 +66,11 @@ func (r *Registry) DescribeCertificate(ctx context.Context, id string) (*Certifi
 
 // ListCertificates gives certificates in the order of their creation, newest first unless ascending.
 func (r *Registry) ListCertificates(ctx context.Context, ascending bool, p Page) (certs []Certificate, next string, err error) {
-	ids, next, err := r.byAge(ctx, certificatesKind, ascending, p)
+	return r.certificatesByAge(ctx, certificatesKind, ascending, p)
+}
+
+func (r *Registry) certificatesByAge(ctx context.Context, kind string, ascending bool, p Page) (certs []Certificate, next string, err error) {
+	ids, next, err := r.byAge(ctx, kind, ascending, p)
 	if err != nil {
 		return nil, "", err
 	}
@@ -114,8 +119,11 @@ func (r *Registry) DeleteCertificate(ctx context.Context, id string, force bool)
 			return err
 		}
 		ops := append([]store.DocOp{remove(certificatesBucket, id, atRev(rev))}, removeAge(certificatesKind, c.Created, id)...)
+		if c.CA != "" {
+			ops = append(ops, removeAge(issuedKind(c.CA), c.Created, id)...)
+		}
 		for _, p := range c.Policies {
-			ops = append(ops, remove(policyTargetsBucket, targetKey(p, id), store.Condition{}))
+			ops = append(ops, remove(policyTargetsBucket, targetKey(p, certificateTarget(id)), store.Condition{}))
 		}
 		return r.commit(ops...)
 	})
@@ -166,17 +174,22 @@ func (r *Registry) loadCertificate(ctx context.Context, id string) (*Certificate
 	return c, rev, err
 }
 
-// addCertificate keeps a new certificate. The same one a second time is refused, whoever was first.
-func (r *Registry) addCertificate(cert *x509.Certificate, status Status, mode Mode) (*Certificate, error) {
+// addCertificate keeps a new certificate with the status, mode and CA of as. The same one a second time is refused,
+// whoever was first.
+func (r *Registry) addCertificate(cert *x509.Certificate, as Certificate) (*Certificate, error) {
 	id := Fingerprint(cert.Raw)
 	now := r.now()
 	c := &Certificate{
-		ID: id, PEM: string(certificatePEM(cert.Raw)), Status: status, Mode: mode, Version: 1,
+		ID: id, PEM: string(certificatePEM(cert.Raw)), Status: as.Status, Mode: as.Mode, CA: as.CA, Version: 1,
 		GenerationID: uuid.NewString(), Created: now, Modified: now,
 		NotBefore: cert.NotBefore.UTC(), NotAfter: cert.NotAfter.UTC(),
 	}
+	ops := append(putAge(certificatesKind, now, id), put(certificatesBucket, id, c, absent))
+	if c.CA != "" {
+		ops = append(ops, putAge(issuedKind(c.CA), now, id)...)
+	}
 	defer r.names.hold([]string{certificateLock(id)}, nil)()
-	err := r.commit(append(putAge(certificatesKind, now, id), put(certificatesBucket, id, c, absent))...)
+	err := r.commit(ops...)
 	if fault.Is(err, fault.Conflict) {
 		return nil, taken(id, r.ARN("cert/"+id), "certificate %s is registered already", id)
 	}

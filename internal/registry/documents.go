@@ -15,24 +15,40 @@ import (
 //	registry/things           THING                        Thing
 //	registry/certificates     CERT                         Certificate, with the names of its policies and what it is attached to
 //	registry/policies         POLICY                       Policy with all its versions
+//	registry/groups           GROUP                        ThingGroup, with the names of its policies and ancestors
+//	registry/types            TYPE                         ThingType
+//	registry/ca-certificates  CA                           CACertificate
 //	registry/by-age           certificates/asc/AGE/CERT    nothing: the order of lists, oldest first …
-//	                          certificates/desc/AGE/CERT   … and newest first (AGE is 16 hex digits); policies/… likewise
+//	                          certificates/desc/AGE/CERT   … and newest first (AGE is 16 hex digits); policies/…,
+//	                                                       ca-certificates/… and issued/CA/… likewise
 //	registry/cert-things      CERT/THING                   Attachment: what the certificate is attached to
 //	registry/thing-certs      THING/CERT                   Attachment: the same, seen from the thing
-//	registry/policy-targets   POLICY/cert/CERT             nothing: who has the policy
+//	registry/policy-targets   POLICY/cert/CERT             nothing: who has the policy; POLICY/thinggroup/GROUP likewise
+//	registry/group-children   GROUP/GROUP                  nothing: the groups directly below
+//	registry/group-things     GROUP/THING                  nothing: the members; a thing's document names its groups
+//	registry/type-things      TYPE/THING                   nothing: the things of a type
+//	registry/ca-subjects      SUBJECT/CA                   nothing: the CAs with a subject (SHA-256 of its DER)
+//	registry/meta             registration-code            the code of CA verification certificates
 //
 // The certificate's document is rewritten under its revision with each attachment, so that whatever concerns one
 // certificate (its limit of policies, its exclusive thing, its deletion) is decided by one revision. The other buckets
 // repeat that for the other side and are written in the same commit.
 const (
-	metaBucket          = "registry/meta"
-	thingsBucket        = "registry/things"
-	certificatesBucket  = "registry/certificates"
-	policiesBucket      = "registry/policies"
-	byAgeBucket         = "registry/by-age"
-	certThingsBucket    = "registry/cert-things"
-	thingCertsBucket    = "registry/thing-certs"
-	policyTargetsBucket = "registry/policy-targets"
+	metaBucket           = "registry/meta"
+	thingsBucket         = "registry/things"
+	certificatesBucket   = "registry/certificates"
+	policiesBucket       = "registry/policies"
+	groupsBucket         = "registry/groups"
+	typesBucket          = "registry/types"
+	caCertificatesBucket = "registry/ca-certificates"
+	byAgeBucket          = "registry/by-age"
+	certThingsBucket     = "registry/cert-things"
+	thingCertsBucket     = "registry/thing-certs"
+	policyTargetsBucket  = "registry/policy-targets"
+	groupChildrenBucket  = "registry/group-children"
+	groupThingsBucket    = "registry/group-things"
+	typeThingsBucket     = "registry/type-things"
+	caSubjectsBucket     = "registry/ca-subjects"
 
 	formatKey = "format"
 	format    = 1

@@ -18,10 +18,10 @@ type Identity struct {
 	CertificateID  string // 64 lower-case hex digits, the SHA-256 of the DER
 	CertificateARN string
 	Certificate    *x509.Certificate
-	Policies       *policy.Set // all attached policies, default versions, compiled
+	Policies       *policy.Set // the policies attached to the certificate itself, default versions, compiled
 	Things         []ThingRef  // the things it is attached to, by name
 
-	madeFrom []document // the policies and things whose change makes another identity
+	madeFrom []document // the policies, things and groups whose change makes another identity
 }
 
 // ThingRef is a thing as its principal's identity sees it.
@@ -30,6 +30,8 @@ type ThingRef struct {
 	Type       string
 	Attributes map[string]string // not to be changed
 	Exclusive  bool              // attached as EXCLUSIVE_THING
+
+	policies *policy.Set // the certificate's and those of the thing's groups; nil when these have none
 }
 
 // Identify says whose certificate has the SHA-256 fingerprint fp. It is on the path of every TLS connection: an answer
@@ -67,6 +69,15 @@ func (id *Identity) Thing(clientID string) *ThingRef {
 	return nil
 }
 
+// PoliciesFor gives the policies of a connection with clientID: those of the certificate, and those of the groups of the
+// connection's thing and of all groups above them (AWS IoT developer guide, "Attaching a policy to a thing group").
+func (id *Identity) PoliciesFor(clientID string) *policy.Set {
+	if t := id.Thing(clientID); t != nil && t.policies != nil {
+		return t.policies
+	}
+	return id.Policies
+}
+
 // Connection makes the policy variables of a connection of this identity. An empty clientID means that there is none.
 func (id *Identity) Connection(clientID string, sourceIP netip.Addr, domain string) *policy.Connection {
 	c := &policy.Connection{
@@ -85,19 +96,24 @@ func (r *Registry) makeIdentity(ctx context.Context, fp fingerprint) (*Identity,
 	if err != nil {
 		return nil, err
 	}
+	return r.identityOf(ctx, c)
+}
+
+// identityOf is the identity of a certificate, whatever its status.
+func (r *Registry) identityOf(ctx context.Context, c *Certificate) (*Identity, error) {
 	block, _ := pem.Decode([]byte(c.PEM))
 	if block == nil {
-		return nil, fault.New(fault.Internal, "certificate %s is kept without a readable PEM", certID)
+		return nil, fault.New(fault.Internal, "certificate %s is kept without a readable PEM", c.ID)
 	}
 	cert, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "certificate %s cannot be read", certID)
+		return nil, fault.Wrap(fault.Internal, err, "certificate %s cannot be read", c.ID)
 	}
-	id := &Identity{CertificateID: certID, CertificateARN: r.ARN("cert/" + certID), Certificate: cert}
-	if err := r.addPolicies(ctx, id, c.Policies); err != nil {
+	id := &Identity{CertificateID: c.ID, CertificateARN: r.ARN("cert/" + c.ID), Certificate: cert}
+	if id.Policies, err = r.policySet(ctx, id, c.Policies); err != nil {
 		return nil, err
 	}
-	if err := r.addThings(ctx, id); err != nil {
+	if err := r.addThings(ctx, id, c.Policies); err != nil {
 		return nil, err
 	}
 	return id, nil
@@ -123,21 +139,21 @@ func (r *Registry) activeCertificate(ctx context.Context, certID string) (*Certi
 		WithRemedy("activate it: aws iot update-certificate --certificate-id %s --new-status ACTIVE", certID)
 }
 
-// addPolicies fails when one policy cannot be had: without its Deny statements the others would allow too much.
-func (r *Registry) addPolicies(ctx context.Context, id *Identity, names []string) error {
+// policySet compiles policies for id. It fails when one cannot be had: without its Deny statements the others would
+// allow too much.
+func (r *Registry) policySet(ctx context.Context, id *Identity, names []string) (*policy.Set, error) {
 	sources := make([]policy.Source, 0, len(names))
 	var key strings.Builder
 	for _, name := range names {
 		id.madeFrom = append(id.madeFrom, document{policiesBucket, name})
 		s, err := r.policySource(ctx, name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		sources = append(sources, s.Source)
 		key.WriteString(s.key)
 	}
-	id.Policies = r.cache.set(key.String(), func() *policy.Set { return policy.Compile(sources...) })
-	return nil
+	return r.cache.set(key.String(), func() *policy.Set { return policy.Compile(sources...) }), nil
 }
 
 func (r *Registry) policySource(ctx context.Context, name string) (source, error) {
@@ -165,7 +181,7 @@ func (r *Registry) policySource(ctx context.Context, name string) (source, error
 	return s, nil
 }
 
-func (r *Registry) addThings(ctx context.Context, id *Identity) error {
+func (r *Registry) addThings(ctx context.Context, id *Identity, own []string) error {
 	list, _, err := r.attachments(ctx, certThingsBucket, id.CertificateID+"/", Page{}, func(a *Attachment, thing string) bool {
 		a.Thing = thing
 		return true
@@ -182,9 +198,21 @@ func (r *Registry) addThings(ctx context.Context, id *Identity) error {
 		if err != nil {
 			return err
 		}
-		id.Things = append(id.Things, ThingRef{
-			Name: t.Name, Type: t.Type, Attributes: t.Attributes, Exclusive: a.Type == Exclusive,
-		})
+		ref := ThingRef{Name: t.Name, Type: t.Type, Attributes: t.Attributes, Exclusive: a.Type == Exclusive}
+		if ref.policies, err = r.groupSet(ctx, id, t, own); err != nil {
+			return err
+		}
+		id.Things = append(id.Things, ref)
 	}
 	return nil
+}
+
+// groupSet compiles a certificate's own policies together with those that a thing has from its groups; nil if it has none.
+func (r *Registry) groupSet(ctx context.Context, id *Identity, t *Thing, own []string) (*policy.Set, error) {
+	inherited, from, err := r.lineage(ctx, t.Groups)
+	id.madeFrom = append(id.madeFrom, from...)
+	if len(inherited) == 0 || err != nil {
+		return nil, err
+	}
+	return r.policySet(ctx, id, ordered(own, inherited))
 }

@@ -81,7 +81,7 @@ func (r *Registry) RegisterCertificateWithoutCA(ctx context.Context, certPEM str
 	if err != nil {
 		return nil, err
 	}
-	return r.addCertificate(cert, status, SNIOnly)
+	return r.addCertificate(cert, Certificate{Status: status, Mode: SNIOnly})
 }
 
 func (r *Registry) issue(public crypto.PublicKey, active bool) (*Certificate, error) {
@@ -100,7 +100,7 @@ func (r *Registry) issue(public crypto.PublicKey, active bool) (*Certificate, er
 	if active {
 		status = Active
 	}
-	return r.addCertificate(cert, status, DefaultMode)
+	return r.addCertificate(cert, Certificate{Status: status, Mode: DefaultMode})
 }
 
 // parseCSR gives the public key of a request whose signature proves that its sender has the private one.
@@ -137,13 +137,18 @@ func parseCertificate(text string) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, refuse(fault.Invalid, ErrCertificateValidation, "the certificate cannot be read: %v", err)
 	}
+	return cert, checkCertificate(cert)
+}
+
+// checkCertificate refuses what AWS does not register.
+func checkCertificate(cert *x509.Certificate) error {
 	if err := checkSignatureAlgorithm(cert.SignatureAlgorithm); err != nil {
-		return nil, err
+		return err
 	}
 	if err := checkKey(cert.PublicKey); err != nil {
-		return nil, refuse(fault.Invalid, ErrCertificateValidation, "the key of the certificate is refused: %v", err)
+		return refuse(fault.Invalid, ErrCertificateValidation, "the key of the certificate is refused: %v", err)
 	}
-	return cert, nil
+	return nil
 }
 
 // onlyBlock is the DER of the one PEM block in text; what openssl writes around it is skipped, a second block refused.
@@ -160,7 +165,7 @@ func onlyBlock(text string, types ...string) ([]byte, error) {
 		return nil, fault.New(fault.Invalid, "it is a PEM %s, not a %s", quote(block.Type), types[0])
 	}
 	if strings.Contains(string(rest), "-----BEGIN") {
-		return nil, fault.New(fault.Invalid, "it is more than one PEM block").WithRemedy("give the device certificate alone")
+		return nil, fault.New(fault.Invalid, "it is more than one PEM block").WithRemedy("give the certificate alone, without its chain")
 	}
 	return block.Bytes, nil
 }

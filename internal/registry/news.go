@@ -32,7 +32,7 @@ func openNews(r *Registry) *news {
 		queued:    map[document]struct{}{},
 		listeners: map[*listener]struct{}{},
 	}
-	for _, bucket := range []string{certificatesBucket, policiesBucket, thingsBucket} {
+	for _, bucket := range []string{certificatesBucket, policiesBucket, thingsBucket, groupsBucket} {
 		n.stops = append(n.stops, r.cfg.Store.Watch(bucket, func(c store.Change) {
 			r.cache.forget(bucket, c.Key)
 			n.add(document{bucket, c.Key})
@@ -51,7 +51,7 @@ func (n *news) close() {
 }
 
 // OnChange calls fn after each durable change that may alter what Identify answers for a certificate: its status, its
-// attachments, its policies and their versions, the attributes of its things. By then the cache has forgotten, so an
+// attachments, its policies and their versions, the attributes of its things, their groups and the policies of these. By then the cache has forgotten, so an
 // Identify in fn sees the change. It comes within milliseconds, one call at a time, on a goroutine of the registry:
 // fn may call the registry but must not wait for anything slow. stop ends it; a call that runs is not waited for.
 func (r *Registry) OnChange(fn func(certificateID string)) (stop func()) {
@@ -104,30 +104,46 @@ func (n *news) take() []document {
 	return all
 }
 
-// tell tells the listeners of each certificate that d concerns.
+// tell tells the listeners of each certificate that d concerns. Reads fail only when the store closes or breaks, and
+// then nothing connects any more.
 func (n *news) tell(d document) {
+	switch d.bucket {
+	case certificatesBucket:
+		n.tellOne(d.key)
+	case thingsBucket:
+		n.each(thingCertsBucket, d.key, n.tellOne)
+	case groupsBucket:
+		n.tellGroup(d.key)
+	case policiesBucket:
+		n.each(policyTargetsBucket, d.key+"/"+certificateKind, n.tellOne)
+		n.each(policyTargetsBucket, d.key+"/"+groupKind, n.tellGroup)
+	}
+}
+
+// tellGroup tells of the things in a group and in all groups below, which have its policies too.
+func (n *news) tellGroup(group string) {
+	n.each(groupThingsBucket, group, func(thing string) { n.each(thingCertsBucket, thing, n.tellOne) })
+	n.each(groupChildrenBucket, group, n.tellGroup)
+}
+
+// each calls fn with what an index bucket holds below a key.
+func (n *news) each(bucket, key string, fn func(string)) {
 	if n.closed() {
 		return
 	}
-	if d.bucket == certificatesBucket {
-		n.tellOne(d.key)
-		return
-	}
-	bucket, prefix := thingCertsBucket, d.key+"/"
-	if d.bucket == policiesBucket {
-		bucket, prefix = policyTargetsBucket, d.key+"/cert/"
-	}
-	// Reads fail only when the store closes or breaks, and then nothing connects any more.
-	ids, _, err := n.r.keysOf(n.r.background, bucket, prefix, Page{})
+	names, _, err := n.r.keysOf(n.r.background, bucket, key+"/", Page{})
 	if err != nil {
 		return
 	}
-	for _, id := range ids {
-		n.tellOne(id)
+	for _, name := range names {
+		fn(name)
 	}
 }
 
 func (n *news) tellOne(certificateID string) {
+	if n.closed() {
+		return
+	}
 	n.mu.Lock()
 	listeners := make([]*listener, 0, len(n.listeners))
 	for l := range n.listeners {

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +42,15 @@ func cut(keys []string, limit int) ([]string, string) {
 		return keys, ""
 	}
 	return keys[:limit], keys[limit-1]
+}
+
+// behind is the page of a list that is in order.
+func behind(keys []string, p Page) ([]string, string) {
+	i, there := slices.BinarySearch(keys, p.After)
+	if there {
+		i++
+	}
+	return cut(keys[i:], p.Limit)
 }
 
 // isEmpty reports whether no key of the bucket begins with prefix.

@@ -98,7 +98,7 @@ func TestAttachPolicy(t *testing.T) {
 	var got []string
 	page := Page{Limit: 4}
 	for {
-		list, next, err := r.ListAttachedPolicies(t.Context(), arn, page)
+		list, next, err := r.ListAttachedPolicies(t.Context(), arn, false, page)
 		must(t, err)
 		got = append(got, list...)
 		if page.After = next; next == "" {
@@ -135,7 +135,9 @@ func TestTargets(t *testing.T) {
 		"me":                                     fault.Invalid,
 		r.ARN("cert/" + strings.Repeat("0", 64)): fault.NotFound,
 		r.ARN("cert/short"):                      fault.Invalid,
-		r.ARN("thinggroup/lamps"):                fault.Unsupported,
+		r.ARN("thinggroup/lamps"):                fault.NotFound,
+		r.ARN("thinggroup/a b"):                  fault.Invalid,
+		r.ARN("thing/lamp"):                      fault.Unsupported,
 		"arn:aws:iot:us-east-1:999999999999:cert/" + id:  fault.Invalid,
 		"arn:aws:iot:eu-west-1:000000000000:cert/" + id:  fault.Invalid,
 		"arn:aws:s3:us-east-1:000000000000:cert/" + id:   fault.Invalid,

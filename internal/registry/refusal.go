@@ -18,6 +18,8 @@ func (n NameError) Error() string { return string(n) }
 const (
 	ErrMalformedPolicy       NameError = "MalformedPolicyException"
 	ErrCertificateValidation NameError = "CertificateValidationException"
+	ErrCertificateConflict   NameError = "CertificateConflictException"
+	ErrRegistrationCode      NameError = "RegistrationCodeValidationException"
 	ErrCertificateState      NameError = "CertificateStateException"
 	ErrDeleteConflict        NameError = "DeleteConflictException"
 	ErrVersionConflict       NameError = "VersionConflictException"

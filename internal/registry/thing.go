@@ -9,12 +9,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/store"
 )
 
 // Quotas of things: AWS IoT Core quotas, "thing registry".
 const (
-	maxAttributes     = 3 // without a thing type
-	maxAttributeBytes = 47 << 10
+	maxAttributes      = 3 // without a thing type
+	maxTypedAttributes = 50
+	maxAttributeBytes  = 47 << 10
 )
 
 // Thing is one entry of the thing registry.
@@ -25,12 +27,14 @@ type Thing struct {
 	Attributes map[string]string `json:"attributes,omitempty"`
 	Version    int64             `json:"version"` // 1, and one more with each update
 	Created    time.Time         `json:"created"`
+
+	Groups []string `json:"groups,omitempty"` // the thing groups that it was added to, in the order of their names
 }
 
 // ThingSpec is what a thing is created from.
 type ThingSpec struct {
 	Name       string
-	Type       string // thing types are not there yet: must be empty
+	Type       string // must exist; may be empty
 	Attributes map[string]string
 }
 
@@ -45,26 +49,48 @@ type ThingUpdate struct {
 
 // CreateThing creates a thing. The same name with the same settings is no error and gives the thing that is there.
 func (r *Registry) CreateThing(ctx context.Context, spec ThingSpec) (*Thing, error) {
-	if err := checkSpec(spec); err != nil {
+	if err := thingName.check(spec.Name); err != nil {
 		return nil, err
 	}
-	defer r.names.hold([]string{thingLock(spec.Name)}, nil)()
-	t := &Thing{
-		Name: spec.Name, ID: uuid.NewString(), Type: spec.Type, Attributes: spec.Attributes, Version: 1, Created: r.now(),
+	if err := checkThingAttributes(spec.Attributes, spec.Type); err != nil {
+		return nil, err
 	}
-	err := r.commit(put(thingsBucket, t.Name, t, absent))
-	if !fault.Is(err, fault.Conflict) {
-		return t, err
-	}
-	old, err := r.DescribeThing(ctx, spec.Name)
+	defer r.names.hold([]string{thingLock(spec.Name)}, []string{typeLock(spec.Type)})()
+	var t *Thing
+	err := r.retry(func() (err error) {
+		if t, _, err = r.loadThing(ctx, spec.Name); err == nil {
+			return r.checkSame(t, spec)
+		}
+		if !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		t, err = r.addThing(ctx, spec)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if old.Type != spec.Type || !maps.Equal(old.Attributes, spec.Attributes) {
-		return nil, taken(old.ID, r.ARN("thing/"+old.Name), "thing %s exists with another configuration", old.Name).
-			WithRemedy("update it, or take another name")
+	return t, nil
+}
+
+func (r *Registry) checkSame(old *Thing, spec ThingSpec) error {
+	if old.Type == spec.Type && maps.Equal(old.Attributes, spec.Attributes) {
+		return nil
 	}
-	return old, nil
+	return taken(old.ID, r.ARN("thing/"+old.Name), "thing %s exists with another configuration", old.Name).
+		WithRemedy("update it, or take another name")
+}
+
+func (r *Registry) addThing(ctx context.Context, spec ThingSpec) (*Thing, error) {
+	if spec.Type != "" {
+		if err := r.checkType(ctx, spec.Type); err != nil {
+			return nil, err
+		}
+	}
+	t := &Thing{
+		Name: spec.Name, ID: uuid.NewString(), Type: spec.Type, Attributes: spec.Attributes, Version: 1, Created: r.now(),
+	}
+	return t, r.commit(append(retyped(t.Name, "", t.Type), put(thingsBucket, t.Name, t, absent))...)
 }
 
 // DescribeThing gives a thing.
@@ -75,10 +101,10 @@ func (r *Registry) DescribeThing(ctx context.Context, name string) (*Thing, erro
 
 // UpdateThing changes a thing and counts its version up.
 func (r *Registry) UpdateThing(ctx context.Context, name string, u ThingUpdate) error {
-	if err := checkUpdate(u); err != nil {
-		return err
+	if u.Type != "" && u.RemoveType {
+		return fault.New(fault.Invalid, "thingTypeName and removeThingType cannot both be given")
 	}
-	defer r.names.hold([]string{thingLock(name)}, nil)()
+	defer r.names.hold([]string{thingLock(name)}, []string{typeLock(u.Type)})()
 	return r.retry(func() error {
 		t, rev, err := r.loadThing(ctx, name)
 		if err != nil {
@@ -87,12 +113,16 @@ func (r *Registry) UpdateThing(ctx context.Context, name string, u ThingUpdate) 
 		if err := checkVersion(t, u.ExpectedVersion); err != nil {
 			return err
 		}
-		t.Attributes = u.apply(t.Attributes)
-		if err := checkAttributes(t.Attributes); err != nil {
+		old := t.Type
+		if err := r.applyType(ctx, t, u); err != nil {
+			return err
+		}
+		t.Attributes = merged(t.Attributes, u.Attributes, u.Replace)
+		if err := checkThingAttributes(t.Attributes, t.Type); err != nil {
 			return err
 		}
 		t.Version++
-		return r.commit(put(thingsBucket, name, t, atRev(rev)))
+		return r.commit(append(retyped(name, old, t.Type), put(thingsBucket, name, t, atRev(rev)))...)
 	})
 }
 
@@ -119,7 +149,11 @@ func (r *Registry) DeleteThing(ctx context.Context, name string, expectedVersion
 			return fault.New(fault.Invalid, "thing %s cannot be deleted while principals are attached to it", name).
 				WithRemedy("detach them first: aws iot list-thing-principals, detach-thing-principal")
 		}
-		return r.commit(remove(thingsBucket, name, atRev(rev)))
+		ops := append(retyped(name, t.Type, ""), remove(thingsBucket, name, atRev(rev)))
+		for _, g := range t.Groups {
+			ops = append(ops, remove(groupThingsBucket, g+"/"+name, store.Condition{}))
+		}
+		return r.commit(ops...)
 	})
 }
 
@@ -180,48 +214,35 @@ func (r *Registry) loadThing(ctx context.Context, name string) (*Thing, uint64, 
 	return t, rev, err
 }
 
-// apply gives the attributes after the update; an empty value in a merge removes the attribute.
-func (u ThingUpdate) apply(old map[string]string) map[string]string {
-	if u.Replace {
-		return u.Attributes
+// merged gives the attributes after an update; an empty value in a merge removes the attribute.
+func merged(old, update map[string]string, replace bool) map[string]string {
+	if replace {
+		return update
 	}
-	merged := maps.Clone(old)
-	if merged == nil {
-		merged = map[string]string{}
+	all := maps.Clone(old)
+	if all == nil {
+		all = map[string]string{}
 	}
-	for k, v := range u.Attributes {
+	for k, v := range update {
 		if v == "" {
-			delete(merged, k)
+			delete(all, k)
 		} else {
-			merged[k] = v
+			all[k] = v
 		}
 	}
-	return merged
+	return all
 }
 
-func checkSpec(spec ThingSpec) error {
-	if err := thingName.check(spec.Name); err != nil {
-		return err
+// applyType gives the thing the update's type, or none.
+func (r *Registry) applyType(ctx context.Context, t *Thing, u ThingUpdate) error {
+	if u.RemoveType {
+		t.Type = ""
 	}
-	if spec.Type != "" {
-		return noThingTypes()
+	if u.Type == "" || u.Type == t.Type {
+		return nil
 	}
-	return checkAttributes(spec.Attributes)
-}
-
-func checkUpdate(u ThingUpdate) error {
-	if u.Type != "" && u.RemoveType {
-		return fault.New(fault.Invalid, "thingTypeName and removeThingType cannot both be given")
-	}
-	if u.Type != "" {
-		return noThingTypes()
-	}
-	return nil // removeThingType of a thing without a type changes nothing
-}
-
-func noThingTypes() error {
-	return fault.New(fault.Unsupported, "thing types are not implemented by Thingwire").
-		WithRemedy("leave thingTypeName out; see docs/compatibility.md")
+	t.Type = u.Type
+	return r.checkType(ctx, u.Type)
 }
 
 func checkVersion(t *Thing, expected *int64) error {
@@ -231,9 +252,16 @@ func checkVersion(t *Thing, expected *int64) error {
 	return refuse(fault.Conflict, ErrVersionConflict, "thing %s has version %d, not the expected %d", t.Name, t.Version, *expected)
 }
 
-func checkAttributes(attributes map[string]string) error {
-	if len(attributes) > maxAttributes {
-		return fault.New(fault.Invalid, "%d attributes, a thing without a thing type has at most %d", len(attributes), maxAttributes)
+func checkThingAttributes(attributes map[string]string, thingType string) error {
+	if thingType == "" {
+		return checkAttributes(attributes, maxAttributes, "a thing without a thing type")
+	}
+	return checkAttributes(attributes, maxTypedAttributes, "a thing")
+}
+
+func checkAttributes(attributes map[string]string, most int, whose string) error {
+	if len(attributes) > most {
+		return fault.New(fault.Invalid, "%d attributes, %s has at most %d", len(attributes), whose, most)
 	}
 	size := 0
 	for k, v := range attributes {

@@ -53,7 +53,7 @@ func TestCreateThing(t *testing.T) {
 		t.Errorf("created anew: %+v, before %+v", anew, first)
 	}
 	_, err = r.CreateThing(t.Context(), ThingSpec{Name: "typed", Type: "bulb"})
-	wantKind(t, err, fault.Unsupported, "")
+	wantKind(t, err, fault.NotFound, "")
 }
 
 func TestThingAttributes(t *testing.T) {
@@ -96,7 +96,7 @@ func TestUpdateThing(t *testing.T) {
 		{"nothing", ThingUpdate{}, map[string]string{"a": "1", "b": "2"}, 0, ""},
 		{"expected", ThingUpdate{ExpectedVersion: &two, RemoveType: true}, map[string]string{"a": "1", "b": "2"}, 0, ""},
 		{"not expected", ThingUpdate{ExpectedVersion: &nine}, nil, fault.Conflict, ErrVersionConflict},
-		{"type", ThingUpdate{Type: "bulb"}, nil, fault.Unsupported, ""},
+		{"unknown type", ThingUpdate{Type: "bulb"}, nil, fault.NotFound, ""},
 		{"type and none", ThingUpdate{Type: "bulb", RemoveType: true}, nil, fault.Invalid, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

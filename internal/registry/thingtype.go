@@ -1,0 +1,185 @@
+package registry
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/store"
+)
+
+const (
+	maxSearchable = 3
+	// typeRest is how long a deprecated thing type waits for its deletion (AWS IoT developer guide, "Thing types").
+	typeRest = 5 * time.Minute
+)
+
+// ThingType is one thing type. Things that have one may have more attributes, and policies can ask for its name.
+type ThingType struct {
+	Name        string    `json:"name"`
+	ID          string    `json:"id"` // a UUID
+	Description string    `json:"description,omitempty"`
+	Searchable  []string  `json:"searchable,omitempty"` // names of attributes
+	Created     time.Time `json:"created"`
+	Deprecated  time.Time `json:"deprecated,omitzero"` // zero while things may take it
+}
+
+// ThingTypeSpec is what a thing type is created from.
+type ThingTypeSpec struct {
+	Name        string
+	Description string
+	Searchable  []string
+}
+
+// CreateThingType creates a thing type. The same name with the same settings is no error and gives the type that is there.
+func (r *Registry) CreateThingType(ctx context.Context, spec ThingTypeSpec) (*ThingType, error) {
+	if err := spec.check(); err != nil {
+		return nil, err
+	}
+	t := &ThingType{
+		Name: spec.Name, ID: uuid.NewString(), Description: spec.Description, Searchable: spec.Searchable, Created: r.now(),
+	}
+	err := r.commit(put(typesBucket, t.Name, t, absent))
+	if !fault.Is(err, fault.Conflict) {
+		return t, err
+	}
+	old, _, err := r.loadType(ctx, spec.Name)
+	if err != nil {
+		return nil, err
+	}
+	if old.Description != spec.Description || !slices.Equal(old.Searchable, spec.Searchable) {
+		return nil, taken(old.ID, r.ARN("thingtype/"+old.Name), "thing type %s exists with another configuration", old.Name)
+	}
+	return old, nil
+}
+
+func (spec ThingTypeSpec) check() error {
+	if err := typeName.check(spec.Name); err != nil {
+		return err
+	}
+	if err := description.check(spec.Description); err != nil {
+		return err
+	}
+	if len(spec.Searchable) > maxSearchable {
+		return fault.New(fault.Invalid, "%d searchable attributes, at most %d are allowed", len(spec.Searchable), maxSearchable)
+	}
+	for _, name := range spec.Searchable {
+		if err := attributeName.check(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DescribeThingType gives a thing type.
+func (r *Registry) DescribeThingType(ctx context.Context, name string) (*ThingType, error) {
+	t, _, err := r.loadType(ctx, name)
+	return t, err
+}
+
+// ListThingTypes gives thing types in the order of their names, only the one with a name if that is not empty.
+func (r *Registry) ListThingTypes(ctx context.Context, name string, p Page) (types []ThingType, next string, err error) {
+	for d, err := range r.cfg.Store.List(ctx, typesBucket, name, p.After, 0) {
+		if err != nil {
+			return nil, "", err
+		}
+		if name != "" && d.Key != name {
+			continue
+		}
+		t, err := decode[ThingType](typesBucket, d)
+		if err != nil {
+			return nil, "", err
+		}
+		if p.Limit > 0 && len(types) == p.Limit {
+			return types, types[len(types)-1].Name, nil
+		}
+		types = append(types, *t)
+	}
+	return types, "", nil
+}
+
+// DeprecateThingType keeps a type from being taken by further things; undo allows it again.
+func (r *Registry) DeprecateThingType(ctx context.Context, name string, undo bool) error {
+	defer r.names.hold([]string{typeLock(name)}, nil)()
+	return r.retry(func() error {
+		t, rev, err := r.loadType(ctx, name)
+		if err != nil || t.Deprecated.IsZero() == undo {
+			return err
+		}
+		t.Deprecated = time.Time{}
+		if !undo {
+			t.Deprecated = r.now()
+		}
+		return r.commit(put(typesBucket, name, t, atRev(rev)))
+	})
+}
+
+// DeleteThingType deletes a type that has been deprecated for five minutes and that no thing has.
+func (r *Registry) DeleteThingType(ctx context.Context, name string) error {
+	defer r.names.hold([]string{typeLock(name)}, nil)()
+	return r.retry(func() error {
+		t, rev, err := r.loadType(ctx, name)
+		if err != nil {
+			return err
+		}
+		if t.Deprecated.IsZero() {
+			return fault.New(fault.Invalid, "thing type %s is not deprecated", name).
+				WithRemedy("deprecate it, and delete it five minutes later: aws iot deprecate-thing-type --thing-type-name %s", name)
+		}
+		if rest := t.Deprecated.Add(typeRest).Sub(r.now()); rest > 0 {
+			return fault.New(fault.Invalid, "thing type %s was deprecated less than five minutes ago", name).
+				WithRemedy("try again in %s", rest.Round(time.Second))
+		}
+		free, err := r.isEmpty(ctx, typeThingsBucket, name+"/")
+		if err != nil {
+			return err
+		}
+		if !free {
+			return fault.New(fault.Invalid, "thing type %s is the type of things", name).
+				WithRemedy("change them first: aws iot list-things --thing-type-name %s", name)
+		}
+		return r.commit(remove(typesBucket, name, atRev(rev)))
+	})
+}
+
+func (r *Registry) loadType(ctx context.Context, name string) (*ThingType, uint64, error) {
+	if err := typeName.check(name); err != nil {
+		return nil, 0, err
+	}
+	t, rev, err := load[ThingType](ctx, r.cfg.Store, typesBucket, name)
+	if fault.Is(err, fault.NotFound) {
+		return nil, 0, fault.New(fault.NotFound, "thing type %s not found", name)
+	}
+	return t, rev, err
+}
+
+// checkType refuses a type that a thing cannot take. Whoever asks holds the type's name.
+func (r *Registry) checkType(ctx context.Context, name string) error {
+	t, _, err := r.loadType(ctx, name)
+	if err != nil {
+		return err
+	}
+	if !t.Deprecated.IsZero() {
+		return fault.New(fault.Invalid, "thing type %s is deprecated", name).
+			WithRemedy("take another, or undo that: aws iot deprecate-thing-type --thing-type-name %s --undo-deprecate", name)
+	}
+	return nil
+}
+
+// retyped are the writes beside a thing's document when its type changes from old to now; either may be empty.
+func retyped(thing, old, now string) []store.DocOp {
+	var ops []store.DocOp
+	if old == now {
+		return nil
+	}
+	if old != "" {
+		ops = append(ops, remove(typeThingsBucket, old+"/"+thing, store.Condition{}))
+	}
+	if now != "" {
+		ops = append(ops, mark(typeThingsBucket, now+"/"+thing))
+	}
+	return ops
+}
