@@ -59,6 +59,14 @@ func (b *Broker) tell(c *Caller, p *presence, kind string, fill func(*lifecycleE
 	b.publishDetached(b.builtin(), &Message{Topic: "$aws/events/" + family + "/" + kind + "/" + c.ClientID, Payload: payload})
 }
 
+// Announce publishes an event of a service beside the broker on its $aws/… topic, as the broker itself. The payload is
+// the broker's from here on.
+func (b *Broker) Announce(topic string, payload []byte) {
+	if !b.closing.Load() {
+		b.publishDetached(b.builtin(), &Message{Topic: topic, Payload: payload})
+	}
+}
+
 // builtin is the caller of what the broker itself publishes on $aws/….
 func (b *Broker) builtin() *Caller { return &Caller{Principal: "thingwire", system: true} }
 

@@ -207,7 +207,7 @@ func (c *conn) identify() error {
 		return err
 	}
 	c.identity = id
-	c.caller = broker.NewCaller(id.CertificateID, c.clientID, id.Policies, id.Connection(c.clientID, c.remote, c.domain))
+	c.caller = broker.NewCaller(id.CertificateID, c.clientID, id.PoliciesFor(c.clientID), id.Connection(c.clientID, c.remote, c.domain))
 	return nil
 }
 
@@ -280,7 +280,7 @@ func (c *conn) rightsChanged() {
 	if c.caller == nil {
 		return // CONNECT will ask
 	}
-	c.caller.SetRights(id.Policies, id.Connection(c.clientID, c.remote, c.domain))
+	c.caller.SetRights(id.PoliciesFor(c.clientID), id.Connection(c.clientID, c.remote, c.domain))
 	if c.session != nil {
 		c.session.Refresh()
 	}

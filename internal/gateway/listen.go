@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"sync"
@@ -197,10 +198,30 @@ func (c *conn) authenticate(state *tls.ConnectionState) error {
 	c.fingerprint = sha256.Sum256(cert.Raw)
 	id, err := c.gateway.registry.Identify(c.fingerprint)
 	if err != nil {
-		return err
+		return c.introduce(state.PeerCertificates, err)
 	}
 	c.identity = id
 	return nil
+}
+
+// introduce registers a stranger's certificate just in time if a registered CA vouches for it, and tells of it. The
+// connection ends either way; what it answers says why.
+func (c *conn) introduce(chain []*x509.Certificate, refused error) error {
+	if !fault.Is(refused, fault.Unauthenticated) {
+		return refused // the store is at fault, not the certificate
+	}
+	introduced, err := c.gateway.registry.Introduce(context.Background(), chain)
+	if err != nil {
+		return err
+	}
+	if introduced == nil {
+		return refused
+	}
+	c.gateway.broker.Announce(introduced.Topic, introduced.Payload)
+	if _, err := c.gateway.registry.Identify(c.fingerprint); err != nil {
+		return err
+	}
+	return refused // activated meanwhile: the next attempt is let in
 }
 
 // waitingRoom counts the sockets of each address that are not authenticated yet.
