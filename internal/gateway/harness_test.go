@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/registry"
 	"github.com/thingwire/thingwire/internal/store/mem"
 )
@@ -32,6 +33,7 @@ type rig struct {
 	registry  *registry.Registry
 	authority *registry.Authority
 	gateway   *Gateway
+	journal   *journal.Journal
 	book      *logBook
 }
 
@@ -52,7 +54,11 @@ func newRig(t testing.TB, opts ...rigOption) *rig {
 	must(t, err)
 	r.registry, err = registry.Open(t.Context(), registry.Config{Store: r.store, Authority: r.authority})
 	must(t, err)
-	r.gateway = New(Config{Broker: r.broker, Registry: r.registry, Authority: r.authority, Log: log})
+	r.journal, err = journal.Open(journal.Options{})
+	must(t, err)
+	r.gateway = New(Config{
+		Broker: r.broker, Registry: r.registry, Authority: r.authority, Log: log, Journal: r.journal,
+	})
 	t.Cleanup(r.close)
 	return r
 }
@@ -62,6 +68,7 @@ func (r *rig) close() {
 	r.shutdown()
 	r.broker.Close()
 	r.registry.Close()
+	must(r.t, r.journal.Close())
 	must(r.t, r.store.Close())
 }
 
@@ -132,6 +139,9 @@ func (r *rig) joinAs(d *device, v byte, id string) *client {
 	c.hello(v, hello{id: id, clean: true})
 	return c
 }
+
+// pass lets time pass in a bubble.
+func pass(d time.Duration) { <-time.NewTimer(d).C }
 
 // device is a registered certificate with one policy.
 type device struct {
@@ -244,4 +254,23 @@ next:
 		found = append(found, l)
 	}
 	return found
+}
+
+// wantCause expects that the journal knows why the client's connection ended: exactly one entry says so.
+func (r *rig) wantCause(clientID, reason string) {
+	r.t.Helper()
+	synctest.Wait()
+	var got []string
+	for _, e := range r.journal.Query(journal.Query{ClientID: clientID}) {
+		if e.DisconnectReason == "" {
+			continue
+		}
+		got = append(got, e.DisconnectReason)
+		if e.Cause == "" {
+			r.t.Errorf("%s: %s without a cause in words", e.EventType, e.DisconnectReason)
+		}
+	}
+	if len(got) != 1 || got[0] != reason {
+		r.t.Errorf("the journal has %q for %s, want %s once", got, clientID, reason)
+	}
 }

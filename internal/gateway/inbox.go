@@ -8,8 +8,11 @@ import (
 	"github.com/thingwire/thingwire/internal/mqtt"
 )
 
-// maxBatchBytes bounds the messages that wait while a batch is being committed.
-const maxBatchBytes = 256 << 10
+// maxBatchBytes bounds the messages that wait while a batch is being committed; an empty one takes messageBytes.
+const (
+	maxBatchBytes = 256 << 10
+	messageBytes  = 64
+)
 
 // inbox is what a connection has published and not yet acknowledged: the batch that is being filled, and the one whose
 // ticket is not done. There is at most one of each, so acknowledgements keep the order of the publishes.
@@ -56,9 +59,9 @@ func (in *inbox) take() *batch {
 // pending reports whether there are messages that were not submitted.
 func (in *inbox) pending() bool { return in.filling != nil && len(in.filling.Messages) > 0 }
 
-// atBound reports whether the reader has to wait before it takes more.
-func (in *inbox) atBound() bool {
-	return in.unacked >= in.c.gateway.limits.ReceiveMaximum || in.pending() && in.filling.bytes >= maxBatchBytes
+// atBound reports whether the reader has to wait before it takes one more.
+func (in *inbox) atBound(qos byte) bool {
+	return qos > 0 && in.unacked >= in.c.gateway.limits.ReceiveMaximum || in.pending() && in.filling.bytes >= maxBatchBytes
 }
 
 // submit publishes the batch that is being filled, unless another one is committing. Under mu.

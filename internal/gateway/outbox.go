@@ -221,6 +221,20 @@ func (o *outbox) ready() bool {
 func (o *outbox) put(encode func(dst []byte) []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.lay(encode)
+	if !o.over {
+		o.start()
+	}
+}
+
+// hold appends control packets that are to be sent together with what comes next: Flush sends them.
+func (o *outbox) hold(encode func(dst []byte) []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lay(encode)
+}
+
+func (o *outbox) lay(encode func(dst []byte) []byte) {
 	if o.over {
 		return
 	}
@@ -230,9 +244,7 @@ func (o *outbox) put(encode func(dst []byte) []byte) {
 			Reason: broker.Throttled, Code: byte(mqtt.CodeQuotaExceeded),
 			Text: "the client does not read: 1 MiB of answers wait for it",
 		})
-		return
 	}
-	o.start()
 }
 
 // speak sets what the client understands: before it is done, nobody is told anything.

@@ -44,7 +44,7 @@ func (c *conn) onPublish(f mqtt.Frame) error {
 		}
 	}
 	b.ids = append(b.ids, p.PacketID)
-	b.bytes += len(f.Body)
+	b.bytes += len(f.Body) + messageBytes
 	b.buffer = c.rb.id
 	if p.QoS > 0 {
 		c.in.unacked++
@@ -55,11 +55,11 @@ func (c *conn) onPublish(f mqtt.Frame) error {
 // waitForRoom keeps the bounds of what waits for a commit. A v5 client that sends more than the Receive Maximum breaks
 // its promise [MQTT-3.3.4-9]; a v3 client is read later.
 func (c *conn) waitForRoom(qos byte) error {
-	if qos == 0 && !c.in.pending() || !c.in.atBound() {
+	if !c.in.atBound(qos) {
 		return nil
 	}
 	c.in.submit()
-	if !c.in.atBound() {
+	if !c.in.atBound(qos) {
 		return nil
 	}
 	if qos > 0 && c.version == mqtt.V5 && c.in.unacked >= c.gateway.limits.ReceiveMaximum && c.in.committing != nil && !c.in.durable.Load() {

@@ -60,8 +60,10 @@ func (c *conn) onSubscribe(f mqtt.Frame) error {
 	if len(made) > 0 {
 		c.noteSubscribed(journal.Subscribe, made)
 	}
-	c.out.put(func(dst []byte) []byte { return mqtt.AppendSuback(dst, c.version, &ack) })
+	// Whoever has seen the SUBACK and publishes finds the retained messages in the outbox before his own.
+	c.out.hold(func(dst []byte) []byte { return mqtt.AppendSuback(dst, c.version, &ack) })
 	c.session.SendRetained(results)
+	c.out.Flush()
 	return nil
 }
 
