@@ -15,7 +15,8 @@ type Store interface {
 	// documents before appends, gives the appends their sequence numbers, and completes the ticket when all of it is
 	// durable. A batch whose revision check fails changes nothing and completes with fault.Conflict. Batches become
 	// durable in the order of the calls to Commit. The batch and all it points to belong to the store until the ticket
-	// is done. After Close, and while the store is degraded, tickets complete with fault.Unavailable.
+	// is done. After Close, and while the store is degraded, tickets complete with fault.Unavailable, which leaves open
+	// whether the batch is there after a restart.
 	Commit(b *Batch) *Ticket
 
 	// Close completes or fails what is committing, and releases the files. It waits for the store's goroutines.

@@ -57,6 +57,6 @@ func (b *Batch) Complete(err error) {
 // NewQueueID takes an id at random; 64 bits make a second use as likely as a cosmic ray.
 func NewQueueID() QueueID {
 	var b [8]byte
-	rand.Read(b[:]) //nolint:errcheck // crypto/rand.Read never fails (it crashes the program instead)
+	rand.Read(b[:]) // it never fails: it crashes the program instead
 	return QueueID(binary.BigEndian.Uint64(b[:]))
 }

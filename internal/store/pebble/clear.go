@@ -21,7 +21,7 @@ func (s *Store) clear(q *queue, budget int) (cost int, finished bool, err error)
 			if to, err = s.release(q, min(end, q.deleted.seq+uint64(budget))); err != nil {
 				return 0, false, err
 			}
-			cost = int(to.seq - q.deleted.seq) //nolint:gosec // at most budget
+			cost = int(to.seq - q.deleted.seq)
 		}
 		if err := s.deleteEntries(q, to); err != nil {
 			return 0, false, err
@@ -38,7 +38,7 @@ func (s *Store) deleteEntries(q *queue, to mark) error {
 	b := &s.builder
 	first, n := q.deleted.seq+1, to.seq-q.deleted.seq
 	q.deleted = to
-	s.dead.Add(-int64(n)) //nolint:gosec // a difference of entries
+	s.dead.Add(-int64(n))
 	if n > maxSingleDeletes {
 		if err := b.batch.DeleteRange(entryKey(q.id, first), entryKey(q.id, to.seq+1), nil); err != nil {
 			return err

@@ -26,9 +26,7 @@ func (s *Store) complete() {
 		}
 		s.finish(f)
 	}
-	for _, b := range unsettled {
-		s.sync(b)
-	}
+	s.syncAll(unsettled)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true
@@ -77,11 +75,18 @@ func (s *Store) settle(f *flight, unsettled []*pebble.Batch) []*pebble.Batch {
 	if len(unsettled) < maxUnsettled {
 		return unsettled
 	}
-	for _, b := range unsettled {
-		s.sync(b)
-	}
+	s.syncAll(unsettled)
 	clear(unsettled)
 	return unsettled[:0]
+}
+
+// syncAll is for batches whose tickets are done: an error concerns those that come later.
+func (s *Store) syncAll(unsettled []*pebble.Batch) {
+	for _, b := range unsettled {
+		if s.sync(b) != nil {
+			return
+		}
+	}
 }
 
 // sync waits for the sync of an applied batch and gives it back to pebble. Whether it succeeded is for the guard to

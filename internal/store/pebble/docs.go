@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -66,8 +67,8 @@ func (s *Store) revision(bucket, key string) (rev uint64, known bool, err error)
 
 // takeBack forgets what the refused batch would have changed.
 func (b *builder) takeBack() {
-	for i := len(b.undo) - 1; i >= 0; i-- {
-		if u := b.undo[i]; u.known {
+	for _, u := range slices.Backward(b.undo) {
+		if u.known {
 			b.fresh[u.key] = u.rev
 		} else {
 			delete(b.fresh, u.key)

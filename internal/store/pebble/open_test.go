@@ -82,7 +82,7 @@ func TestOpenInAnotherProcess(t *testing.T) {
 		return
 	}
 	dir := t.TempDir()
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOpenInAnotherProcess$") //nolint:gosec // this test
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOpenInAnotherProcess$")
 	child.Env = append(os.Environ(), variable+"="+dir)
 	in, err := child.StdinPipe()
 	if err != nil {

@@ -94,7 +94,7 @@ func (s *Store) load(q *queue) error {
 	if q.dropped {
 		q.trimmed = q.last.seq
 	}
-	s.dead.Add(int64(c.trimmed - c.deleted)) //nolint:gosec // a difference of entries
+	s.dead.Add(int64(c.trimmed - c.deleted))
 	return nil
 }
 

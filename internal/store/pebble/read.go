@@ -141,7 +141,7 @@ func (s *Store) QueueStats(ctx context.Context, id store.QueueID) (store.QueueSt
 		if err != nil {
 			return store.QueueStats{}, err
 		}
-		bytes := int64(durable.bytes - first.bytesBefore) //nolint:gosec // a difference of bytes in a queue
+		bytes := int64(durable.bytes - first.bytesBefore)
 		return store.QueueStats{First: trimmed + 1, Last: durable.seq, Bytes: bytes}, nil
 	}
 }

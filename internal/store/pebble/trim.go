@@ -146,7 +146,7 @@ func (s *Store) chores(dirty []*queue) error {
 // count adds what became dead to the sum of all queues.
 func (s *Store) count(q *queue) {
 	trimmed, _ := q.view()
-	s.dead.Add(int64(trimmed - q.counted)) //nolint:gosec // a difference of entries
+	s.dead.Add(int64(trimmed - q.counted))
 	q.counted = trimmed
 }
 

@@ -35,7 +35,7 @@ var docTests = []test{
 		h.wantDoc("b", "k", 1, "one")
 		h.must(doc(put("b", "k", "two")))
 		h.wantDoc("b", "k", 2, "two")
-		h.must(doc(remove("b", "k")))
+		h.must(doc(remove("k")))
 		h.wantDoc("b", "k", 0, "")
 		h.must(doc(put("b", "k", "three")))
 		h.wantDoc("b", "k", 1, "three")
@@ -60,7 +60,7 @@ var docTests = []test{
 		h.must(doc(put("b", "there", "1")))
 		good := &store.Batch{Docs: []store.DocOp{put("b", "before", "x")}, Appends: []store.Append{add("before", 7)}}
 		bad := &store.Batch{
-			Docs:       []store.DocOp{put("b", "new", "x"), remove("b", "there"), put("b", "before", "y"), ifAbsent(put("b", "there", "y")), ifRev(put("b", "there", "z"), 9)},
+			Docs:       []store.DocOp{put("b", "new", "x"), remove("there"), put("b", "before", "y"), ifAbsent(put("b", "there", "y")), ifRev(put("b", "there", "z"), 9)},
 			DropQueues: []store.QueueID{7},
 			Appends:    []store.Append{add("lost", 7, 8)},
 		}
@@ -82,11 +82,11 @@ var docTests = []test{
 		h.wantEntries(8, "1 after")
 	}},
 	{"operations of one batch see those before them", func(_ *testing.T, h *harness) {
-		h.must(doc(ifAbsent(put("b", "k", "1")), ifRev(put("b", "k", "2"), 1), ifRev(remove("b", "k"), 2), ifAbsent(put("b", "k", "3"))))
+		h.must(doc(ifAbsent(put("b", "k", "1")), ifRev(put("b", "k", "2"), 1), ifRev(remove("k"), 2), ifAbsent(put("b", "k", "3"))))
 		h.wantDoc("b", "k", 1, "3")
 		h.must(doc(put("b", "k", "4"), put("b", "k", "5")))
 		h.wantDoc("b", "k", 3, "5")
-		h.must(doc(put("b", "k", "6"), remove("b", "k")))
+		h.must(doc(put("b", "k", "6"), remove("k")))
 		h.wantDoc("b", "k", 0, "")
 	}},
 	{"a chain of revisions committed without waiting", func(t *testing.T, h *harness) {
@@ -151,15 +151,15 @@ func testConditions(_ *testing.T, h *harness) {
 		{ifRev(put("b", there, "x"), 1), false},
 		{ifRev(put("b", there, "x"), 3), false},
 		{ifRev(put("b", absent, "x"), 1), false},
-		{ifAbsent(remove("b", there)), false},
-		{ifRev(remove("b", there), 1), false},
-		{ifRev(remove("b", absent), 1), false},
+		{ifAbsent(remove(there)), false},
+		{ifRev(remove(there), 1), false},
+		{ifRev(remove(absent), 1), false},
 		{when(put("b", there, "x"), store.Condition{Absent: true, Rev: 2}), false},
-		{remove("b", absent), true},
-		{ifAbsent(remove("b", absent)), true},
+		{remove(absent), true},
+		{ifAbsent(remove(absent)), true},
 		{ifAbsent(put("b", "new", "x")), true},
 		{ifRev(put("b", there, "3"), 2), true},
-		{ifRev(remove("b", there), 3), true},
+		{ifRev(remove(there), 3), true},
 	} {
 		if c.ok {
 			h.must(doc(c.op))

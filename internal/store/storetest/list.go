@@ -83,7 +83,7 @@ var listTests = []test{
 				t.Fatal(err)
 			}
 			seen = append(seen, d.Key+string(d.Value))
-			h.must(doc(put("b", "2", "new"), remove("b", "3"), put("b", "4", "new")))
+			h.must(doc(put("b", "2", "new"), remove("3"), put("b", "4", "new")))
 			h.wantDoc("b", "3", 0, "")
 		}
 		wantEqual(t, seen, []string{"1old", "2old", "3old"})
@@ -91,7 +91,10 @@ var listTests = []test{
 	}},
 	{"a loop may end early", func(t *testing.T, h *harness) {
 		h.must(doc(put("b", "1", ""), put("b", "2", "")))
-		for range h.List(context.Background(), "b", "", "", 0) {
+		for _, err := range h.List(context.Background(), "b", "", "", 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
 			break
 		}
 		ctx, cancel := context.WithCancel(context.Background())

@@ -12,7 +12,7 @@ import (
 var reopenTests = []test{
 	{"documents and their revisions", func(t *testing.T, h *harness) {
 		h.must(doc(put("b", "k", "1"), put("b", "k", "2"), put("b", "gone", "x")))
-		h.must(doc(remove("b", "gone")))
+		h.must(doc(remove("gone")))
 		h.again()
 		h.wantDoc("b", "k", 2, "2")
 		h.wantDoc("b", "gone", 0, "")
@@ -67,7 +67,7 @@ var reopenTests = []test{
 		}
 		wantEqual(t, h.queueIDs(), []store.QueueID{6})
 	}},
-	{"shared bodies made before and after", func(t *testing.T, h *harness) {
+	{"shared bodies made before and after", func(_ *testing.T, h *harness) {
 		queues := []store.QueueID{1, 2, 3, 4, 5}
 		one, two := strings.Repeat("1", 300), strings.Repeat("2", 300)
 		h.must(appends(add(one, queues...)))
@@ -80,7 +80,6 @@ var reopenTests = []test{
 			h.wantEntries(q, "1 "+one, "2 "+two)
 			h.wantStats(q, 1, 2, 600)
 		}
-		_ = t
 	}},
 	{"a clean close loses no trim", func(_ *testing.T, h *harness) {
 		for q := range store.QueueID(50) {
@@ -96,7 +95,7 @@ var reopenTests = []test{
 
 func statsOf(first, last uint64) (bytes int64) {
 	for i := first; i <= last; i++ {
-		bytes += int64(len(entryBody(int(i)))) //nolint:gosec // small
+		bytes += int64(len(entryBody(int(i))))
 	}
 	return bytes
 }

@@ -96,8 +96,9 @@ func put(bucket, key, value string) store.DocOp {
 	return store.DocOp{Bucket: bucket, Key: key, Value: []byte(value)}
 }
 
-func remove(bucket, key string) store.DocOp {
-	return store.DocOp{Bucket: bucket, Key: key, Delete: true}
+// remove deletes a document of the bucket b.
+func remove(key string) store.DocOp {
+	return store.DocOp{Bucket: "b", Key: key, Delete: true}
 }
 
 // doc is a batch of document operations.
@@ -160,7 +161,7 @@ func (h *harness) read(q store.QueueID, after uint64, limit, maxBytes int) []str
 // readAll gets all entries.
 func (h *harness) readAll(q store.QueueID) []string {
 	h.t.Helper()
-	return h.read(q, 0, 1<<30, 1<<40)
+	return h.read(q, 0, 1<<30, 1<<30)
 }
 
 func (h *harness) wantEntries(q store.QueueID, want ...string) {

@@ -34,7 +34,7 @@ var trimTests = []test{
 			}
 		}
 	}},
-	{"many small queues", func(t *testing.T, h *harness) {
+	{"many small queues", func(_ *testing.T, h *harness) {
 		const queues, rounds = 200, 20
 		for range rounds {
 			b := &store.Batch{}

@@ -43,9 +43,9 @@ var watchTests = []test{
 		first := doc(put("b", "x", "1"), put("other", "x", "no"), put("b", "y", "1"))
 		first.Then = func(error) { d.note("then") }
 		h.Commit(first)
-		h.Commit(doc(put("b", "x", "2"), remove("b", "absent")))
+		h.Commit(doc(put("b", "x", "2"), remove("absent")))
 		h.Commit(doc(put("b", "z", "lost"), ifAbsent(put("b", "x", "3"))))
-		h.must(doc(remove("b", "x"), put("b", "x", "4")))
+		h.must(doc(remove("x"), put("b", "x", "4")))
 		wantEqual(t, d.read(), []string{"+x 1 1", "+y 1 1", "then", "+x 2 2", "-x 2 true", "+x 1 4"})
 	}},
 	{"several watchers, and an end", func(t *testing.T, h *harness) {
