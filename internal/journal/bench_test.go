@@ -69,6 +69,29 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
+// A storm of one denial costs the goroutine little, and no memory.
+func TestRepeatDoesNotAllocate(t *testing.T) {
+	j := open(t, Options{})
+	e := sample()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.apply(new(e))
+	if n := testing.AllocsPerRun(1000, func() { j.apply(&e) }); n != 0 {
+		t.Errorf("a repeat allocates %v times", n)
+	}
+}
+
+func BenchmarkRepeat(b *testing.B) {
+	j := open(b, Options{})
+	e := sample()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	b.ReportAllocs()
+	for b.Loop() {
+		j.apply(&e)
+	}
+}
+
 func BenchmarkQueryOneClient(b *testing.B) {
 	j := open(b, Options{})
 	for i := range 8192 {

@@ -79,6 +79,9 @@ type Stamp struct{ time.Time }
 
 const stampLayout = "2006-01-02 15:04:05.000"
 
+// rounded is the time as it will be read back.
+func (s Stamp) rounded() Stamp { return Stamp{s.UTC().Truncate(time.Millisecond)} }
+
 // MarshalJSON implements json.Marshaler.
 func (s Stamp) MarshalJSON() ([]byte, error) {
 	return s.UTC().AppendFormat(nil, `"`+stampLayout+`"`), nil

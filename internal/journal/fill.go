@@ -3,7 +3,6 @@ package journal
 import (
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -62,7 +61,7 @@ func reasonOf(k fault.Kind) string {
 
 // fill completes an entry with what follows from the rest.
 func (e *Entry) fill(account string) {
-	e.Timestamp.Time = e.Timestamp.UTC().Truncate(time.Millisecond) // as it will be read back
+	e.Timestamp = e.Timestamp.rounded()
 	if e.TraceID == "" {
 		e.TraceID = uuid.NewString()
 	}

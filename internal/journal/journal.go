@@ -184,18 +184,23 @@ func (j *Journal) drain() {
 
 // apply makes one entry of what was recorded: a new one, or one more of a window that is open. Under mu.
 func (j *Journal) apply(e *Entry) {
+	key, words := j.windows.keys(e)
+	w := j.windows.find(key)
+	if w != nil && w.words == words {
+		w.repeat(e)
+		return
+	}
 	e.clean()
 	e.fill(j.account)
-	key := keyOf(e)
-	if w := j.windows.find(key); w != nil {
-		w.repeat(e)
+	if w != nil {
+		w.say(e, words)
 		return
 	}
 	if w := j.windows.crowded(); w != nil {
 		j.closeWindow(w)
 	}
 	n := j.memory.add(e)
-	j.windows.open(key, n)
+	j.windows.open(key, words, n)
 	j.emit(&n.entry)
 }
 

@@ -1,68 +1,85 @@
 package journal
 
-import "time"
+import (
+	"hash/maphash"
+	"time"
+)
 
 // maxWindows bounds the entries that wait for repeats: a stream of ever new client ids must not fill the memory.
 const maxWindows = 4096
 
-// repeatKey is what repeats have in common. A client that never said who it is counts by its address and certificate.
-type repeatKey struct {
-	client, event, status, reason, disconnect, topic, principal, address, statement string
-	code                                                                            byte
-}
-
-func keyOf(e *Entry) repeatKey {
-	k := repeatKey{
-		client: e.ClientID, event: e.EventType, status: e.Status, reason: e.Reason, disconnect: e.DisconnectReason,
-		topic: e.TopicName, code: e.ReasonCode, statement: e.Policy + "\x00" + e.Statement,
-	}
-	if e.ClientID == "" {
-		k.principal, k.address = e.PrincipalID, e.SourceIP
-	}
-	if e.Reason == "" && e.DisconnectReason == "" {
-		k.reason = e.Cause // where nobody gave the reason a name, its words are one
-	}
-	return k
-}
-
 // window is the time in which repeats join an entry. It begins with the entry and has a fixed length, so that a fault
 // that never ends is told again and again.
 type window struct {
-	key     repeatKey
+	key     uint64 // what repeats have in common
+	words   uint64 // what the last of them said besides
 	node    *node
 	until   time.Time
 	repeats int
 }
 
-// repeat makes e the last of the window's entries: its words count, and the trace id of the first one stays.
-func (w *window) repeat(e *Entry) {
-	first := &w.node.entry
-	e.TraceID = first.TraceID
-	e.Count = max(1, e.Count) + max(1, first.Count)
-	e.FirstSeen = first.FirstSeen
-	if first.FirstSeen.IsZero() {
-		e.FirstSeen = first.Timestamp
+// keys hashes what repeats have in common, and what else they say. A client that never said who it is counts by its
+// address and certificate. Hashes, because a storm of one denial must cost little, and because entries are not clean yet:
+// a key must not keep a secret.
+func (ws *windows) keys(e *Entry) (key, words uint64) {
+	var h maphash.Hash
+	h.SetSeed(ws.seed)
+	hashTexts(&h, e.ClientID, e.EventType, e.Status, e.Reason, e.DisconnectReason, e.TopicName, e.Policy, e.Statement)
+	_ = h.WriteByte(e.ReasonCode)
+	if e.ClientID == "" {
+		hashTexts(&h, e.PrincipalID, e.SourceIP)
 	}
-	w.node.entry = *e
+	if e.Reason == "" && e.DisconnectReason == "" {
+		hashTexts(&h, e.Cause) // where nobody gave the reason a name, its words are one
+	}
+	key = h.Sum64()
+	hashTexts(&h, e.Cause, e.Remedy, e.Packet, e.PrincipalID, e.SourceIP)
+	return key, h.Sum64()
+}
+
+// hashTexts marks the end of each text, so that two that meet elsewhere are others.
+func hashTexts(h *maphash.Hash, texts ...string) {
+	for _, s := range texts {
+		_, _ = h.WriteString(s)
+		_ = h.WriteByte(0xFF) // no valid text has it
+	}
+}
+
+// repeat counts e, which says nothing new.
+func (w *window) repeat(e *Entry) {
+	entry := &w.node.entry
+	entry.FirstSeen = Stamp{entry.began()}
+	entry.Timestamp, entry.SourcePort = e.Timestamp.rounded(), e.SourcePort
+	entry.Count = max(1, entry.Count) + max(1, e.Count)
 	w.repeats++
+}
+
+// say counts e, whose words are the entry's from now on. The trace id of the first one stays.
+func (w *window) say(e *Entry, words uint64) {
+	w.repeat(e)
+	entry := &w.node.entry
+	e.TraceID, e.Count, e.FirstSeen = entry.TraceID, entry.Count, entry.FirstSeen
+	*entry = *e
+	w.words = words
 }
 
 // windows are the open ones, in the order of their ends.
 type windows struct {
 	length time.Duration
-	byKey  map[repeatKey]*window
+	seed   maphash.Seed
+	byKey  map[uint64]*window
 	queue  []*window
 }
 
 func newWindows(length time.Duration) windows {
-	return windows{length: length, byKey: map[repeatKey]*window{}}
+	return windows{length: length, seed: maphash.MakeSeed(), byKey: map[uint64]*window{}}
 }
 
-func (ws *windows) find(k repeatKey) *window { return ws.byKey[k] }
+func (ws *windows) find(key uint64) *window { return ws.byKey[key] }
 
-func (ws *windows) open(k repeatKey, n *node) {
-	w := &window{key: k, node: n, until: time.Now().Add(ws.length)}
-	ws.byKey[k] = w
+func (ws *windows) open(key, words uint64, n *node) {
+	w := &window{key: key, words: words, node: n, until: time.Now().Add(ws.length)}
+	ws.byKey[key] = w
 	ws.queue = append(ws.queue, w)
 }
 
