@@ -40,12 +40,12 @@ var rooms = []room{
 	{"internal/journal", []string{"internal/fault"}, "journal remembers words: it knows no packets, sessions or policies"},
 	{
 		"internal/broker",
-		[]string{"internal/fault", "internal/policy", "internal/store", "internal/topic"},
+		[]string{"internal/fault", "internal/journal", "internal/policy", "internal/store", "internal/topic"},
 		"broker knows messages, not packets (mqtt), and is handed callers whose policies are compiled (registry)",
 	},
 	{
 		"internal/gateway",
-		[]string{"internal/broker", "internal/fault", "internal/mqtt", "internal/policy", "internal/registry", "internal/topic"},
+		[]string{"internal/broker", "internal/fault", "internal/journal", "internal/mqtt", "internal/policy", "internal/registry", "internal/topic"},
 		"gateway is a door: it authenticates and translates, it neither decides permissions nor touches the store",
 	},
 	{
@@ -60,6 +60,11 @@ var rooms = []room{
 		"cmd/thingwire",
 		[]string{"device", "device/sensor", "internal/fault", "internal/server"},
 		"a verb is a thin client: it talks to a server, in this process or another, through its doors",
+	},
+	{
+		"thingwiretest",
+		[]string{"internal/journal", "internal/policy", "internal/registry", "internal/server"},
+		"thingwiretest runs a server inside a test, asks its registry for things and its journal why; it shows none of them",
 	},
 }
 
@@ -84,6 +89,7 @@ var walls = []wall{
 	{"github.com/gobwas/ws", []string{"internal/gateway", "device"}, "only the two ends of a connection know WebSocket frames"},
 	{"github.com/coder/websocket", nil, "its connections flush once per frame, which defeats batches"},
 	{"github.com/gorilla/websocket", nil, "its connections flush once per frame, which defeats batches"},
+	{"github.com/prometheus", []string{"internal/server"}, "rooms count with atomic integers; server makes metrics of them"},
 	{"go.yaml.in/yaml", []string{"internal/server"}, "configuration is decoded at one place"},
 	{"github.com/google/go-cmp", []string{"internal/store/storetest"}, "go-cmp panics on what it does not know: it is for tests"},
 	{"pgregory.net/rapid", []string{"internal/store/storetest"}, "rapid is for tests"},
