@@ -115,7 +115,7 @@ func demoSensor(w *world, spec string) (s sensor.Sensor, origin string, err erro
 func demoServer(ctx context.Context, w *world, dir string) (*server.Server, error) {
 	cfg := server.Default()
 	cfg.DataDir = dir
-	cfg.Listen = server.Listeners{MQTTS: "127.0.0.1:0", HTTPS: server.Off, API: server.Off, Shared: server.Off, Console: server.Off, MQTT: server.Off}
+	cfg.Listen = server.Listeners{MQTTS: "127.0.0.1:0", HTTPS: server.Off, API: server.Off, Shared: server.Off, Console: server.Off, MQTT: server.Off, Metrics: server.Off}
 	log := slog.New(slog.NewTextHandler(w.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	s, err := server.New(ctx, cfg, log)
 	if err != nil {

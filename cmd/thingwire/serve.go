@@ -57,6 +57,7 @@ var listenerHelp = [...]struct{ name, help string }{
 	{"shared", "MQTT and HTTPS by ALPN name on one port, as AWS does it; left out with a warning where the port cannot be had"},
 	{"console", "HTTP without TLS, on this machine only"},
 	{"mqtt", "plain MQTT for laboratories, whose clients may do everything"},
+	{"metrics", "plain HTTP that answers GET /metrics for Prometheus, and nothing else"},
 }
 
 // serveConfig puts the defaults, the file and the flags over each other, in this order.

@@ -101,12 +101,12 @@ func resultOf(e *journal.Entry) Result {
 	if e.Status != journal.Failure {
 		return Succeeded
 	}
-	switch code := mqtt.Code(e.ReasonCode); code { //nolint:exhaustive // the others are the client's fault
+	switch code := mqtt.Code(e.ReasonCode); code {
 	case mqtt.CodeNotAuthorized, mqtt.CodeBadAuthenticationMethod:
 		return AuthFailed
-	case mqtt.CodeUnspecifiedError, mqtt.CodeServerUnavailable, mqtt.CodeServerShuttingDown:
+	case mqtt.CodeUnspecifiedError, mqtt.CodeServerUnavailable, mqtt.CodeServerBusy, mqtt.CodeServerShuttingDown:
 		return ServerFailed
-	case mqtt.CodeQuotaExceeded:
+	case mqtt.CodeQuotaExceeded, mqtt.CodeMessageRateTooHigh, mqtt.CodeConnectionRateExceeded:
 		return Throttled
 	default:
 		return ClientFailed

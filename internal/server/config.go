@@ -22,7 +22,10 @@ const (
 
 // Config is all that can be configured. The keys of the file and the flags of `serve` have the same names.
 type Config struct {
-	DataDir   string
+	DataDir string
+	// InMemory keeps everything in memory instead, for a server in a test: no data directory, no admin socket, keys that
+	// are quick to make. Neither the file nor the flags can ask for it.
+	InMemory  bool
 	Listen    Listeners
 	Hostnames []string // names the server answers to; the first is what DescribeEndpoint says
 
@@ -30,14 +33,14 @@ type Config struct {
 	// the default.
 	Account, Region string
 
-	Limits     string // open; aws comes later
+	Limits     string // open or aws
 	Durability string // sync: what is acknowledged is on disk; relaxed: it is on its way there
 	QueueFull  string // drop: a full session loses the newest message; refuse, which tells its publisher, comes later
 }
 
 // Listeners are addresses to listen on, host:port or Off. Port 0 takes a free port.
 type Listeners struct {
-	MQTTS, HTTPS, API, Shared, Console, MQTT string
+	MQTTS, HTTPS, API, Shared, Console, MQTT, Metrics string
 
 	// MQTTAnywhere allows MQTT, which asks nobody for a name, on an address that others can reach.
 	MQTTAnywhere bool
@@ -47,7 +50,7 @@ type Listeners struct {
 func Default() Config {
 	return Config{
 		Listen: Listeners{
-			MQTTS: ":8883", HTTPS: ":8443", API: ":9443", Shared: ":443", Console: "127.0.0.1:8080", MQTT: Off,
+			MQTTS: ":8883", HTTPS: ":8443", API: ":9443", Shared: ":443", Console: "127.0.0.1:8080", MQTT: Off, Metrics: Off,
 		},
 		Limits:     "open",
 		Durability: "sync",
@@ -70,6 +73,7 @@ func (l *Listeners) all() []listener {
 		{"shared", &l.Shared},
 		{"console", &l.Console},
 		{"mqtt", &l.MQTT},
+		{"metrics", &l.Metrics},
 	}
 }
 
@@ -102,8 +106,11 @@ var (
 
 // Validate says what is wrong with the configuration, and what to do about it.
 func (c *Config) Validate() error {
-	if c.DataDir == "" {
+	if c.DataDir == "" && !c.InMemory {
 		return fault.New(fault.Invalid, "no data directory is given").WithRemedy("say --data-dir DIR, or data_dir in the configuration file")
+	}
+	if c.DataDir != "" && c.InMemory {
+		return fault.New(fault.Invalid, "a server in memory has no data directory, not %s", c.DataDir)
 	}
 	if c.Account != "" && !accountPattern.MatchString(c.Account) {
 		return fault.New(fault.Invalid, "account %q is not twelve digits", c.Account).WithRemedy("use a number such as %s", DefaultAccount)
@@ -123,9 +130,6 @@ func (c *Config) Validate() error {
 }
 
 func (c *Config) checkChoices() error {
-	if c.Limits == "aws" {
-		return fault.New(fault.Unsupported, "the limits profile aws is not there yet").WithRemedy("use limits open, which has AWS's sizes without its rates")
-	}
 	if c.QueueFull == "refuse" {
 		return fault.New(fault.Unsupported, "queue_full refuse is not there yet").WithRemedy("use queue_full drop: a full session loses the newest message")
 	}
@@ -133,7 +137,7 @@ func (c *Config) checkChoices() error {
 		key, value string
 		among      []string
 	}{
-		{"limits", c.Limits, []string{"open"}},
+		{"limits", c.Limits, []string{"open", "aws"}},
 		{"durability", c.Durability, []string{"sync", "relaxed"}},
 		{"queue_full", c.QueueFull, []string{"drop"}},
 	} {

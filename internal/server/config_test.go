@@ -20,7 +20,7 @@ func TestGoodFiles(t *testing.T) {
 	full := Config{
 		DataDir: "/var/lib/thingwire",
 		Listen: Listeners{
-			MQTTS: ":8883", HTTPS: "127.0.0.1:0", API: Off, Shared: "[::1]:443", Console: "localhost:8080", MQTT: "0.0.0.0:1883",
+			MQTTS: ":8883", HTTPS: "127.0.0.1:0", API: Off, Shared: "[::1]:443", Console: "localhost:8080", MQTT: "0.0.0.0:1883", Metrics: "[::1]:9464",
 			MQTTAnywhere: true,
 		},
 		Hostnames: []string{"iot.example.org", "192.0.2.7", "fd00::7"},

@@ -12,7 +12,10 @@ import (
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/control"
 	"github.com/thingwire/thingwire/internal/gateway"
+	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/registry"
+	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/store/mem"
 	"github.com/thingwire/thingwire/internal/store/pebble"
 )
 
@@ -20,41 +23,42 @@ import (
 type rooms struct {
 	cfg *Config
 
-	store     *pebble.Store
+	store     driver
 	authority *registry.Authority
 	registry  *registry.Registry
+	journal   *journal.Journal
 	broker    *broker.Broker
 	gateway   *gateway.Gateway
 	control   *control.Handler
+	health    health
+	meters    *meters
 
 	closers []func() error
+}
+
+// driver is a store that knows whether it is well.
+type driver interface {
+	store.Store
+	// Degraded gives the error that makes the store refuse commits, nil while all is well.
+	Degraded() error
 }
 
 // doorPatience is how long clients have to take their goodbye.
 const doorPatience = 10 * time.Second
 
-// openRooms opens everything that stands on the data directory. The lock of the store comes first: who has it may touch
-// the rest of the directory.
+// openRooms opens everything that a server is made of.
 func openRooms(ctx context.Context, cfg *Config, log *slog.Logger) (_ *rooms, err error) {
-	if err := makeDataDir(cfg.DataDir); err != nil {
-		return nil, err
-	}
-	r := &rooms{cfg: cfg}
+	r := &rooms{cfg: cfg, meters: newMeters()}
 	defer func() {
 		if err != nil {
 			_ = r.close() // the first error counts
 		}
 	}()
-	if err := r.openStore(log); err != nil {
-		return nil, err
+	ground := r.openDataDir
+	if cfg.InMemory {
+		ground = r.openMemory
 	}
-	if err := removeStale(cfg.DataDir); err != nil {
-		return nil, err
-	}
-	if err := fixInstance(cfg, time.Now()); err != nil {
-		return nil, err
-	}
-	for _, open := range []func(context.Context, *slog.Logger) error{r.openAuthority, r.openRegistry, r.openBroker, r.openDoors} {
+	for _, open := range []func(context.Context, *slog.Logger) error{ground, r.openJournal, r.openAuthority, r.openRegistry, r.openBroker, r.openDoors, r.openMetrics} {
 		if err := open(ctx, log); err != nil {
 			return nil, err
 		}
@@ -62,18 +66,48 @@ func openRooms(ctx context.Context, cfg *Config, log *slog.Logger) (_ *rooms, er
 	return r, nil
 }
 
-func (r *rooms) openStore(log *slog.Logger) (err error) {
-	r.store, err = pebble.Open(pebble.Options{
+// openDataDir opens what everything else stands on. The lock of the store comes first: who has it may touch the rest of
+// the directory.
+func (r *rooms) openDataDir(_ context.Context, log *slog.Logger) error {
+	if err := makeDataDir(r.cfg.DataDir); err != nil {
+		return err
+	}
+	if err := r.openStore(log); err != nil {
+		return err
+	}
+	if err := removeStale(r.cfg.DataDir); err != nil {
+		return err
+	}
+	return fixInstance(r.cfg, time.Now())
+}
+
+// openMemory is openDataDir without a directory.
+func (r *rooms) openMemory(context.Context, *slog.Logger) error {
+	r.cfg.Account, r.cfg.Region = orDefault(r.cfg.Account, DefaultAccount), orDefault(r.cfg.Region, DefaultRegion)
+	r.store = mem.New()
+	r.closers = append(r.closers, r.store.Close)
+	return nil
+}
+
+func (r *rooms) openStore(log *slog.Logger) error {
+	disk, err := pebble.Open(pebble.Options{
 		Dir: filepath.Join(r.cfg.DataDir, storeDir), Relaxed: r.cfg.Durability == "relaxed", Log: log,
+		Observe: r.meters.observeGroup,
 	})
 	if err == nil {
+		r.store = disk
 		r.closers = append(r.closers, r.store.Close)
 	}
 	return err
 }
 
 func (r *rooms) openAuthority(context.Context, *slog.Logger) (err error) {
-	if r.authority, err = registry.OpenAuthority(r.cfg.DataDir, nil); err != nil {
+	if r.cfg.InMemory {
+		r.authority, err = registry.NewAuthority(nil)
+	} else {
+		r.authority, err = registry.OpenAuthority(r.cfg.DataDir, nil)
+	}
+	if err != nil {
 		return err
 	}
 	return r.authority.ServeNames(serverNames(r.cfg))
@@ -100,9 +134,32 @@ func (r *rooms) openRegistry(ctx context.Context, _ *slog.Logger) (err error) {
 	return err
 }
 
+// journalDir is where the journal's segments are, in the data directory.
+const journalDir = "journal"
+
+func (r *rooms) openJournal(_ context.Context, log *slog.Logger) (err error) {
+	o := journal.Options{Account: r.cfg.Account, Log: log}
+	if !r.cfg.InMemory {
+		o.Dir = filepath.Join(r.cfg.DataDir, journalDir)
+	}
+	r.journal, err = journal.Open(o)
+	if err == nil {
+		r.closers = append(r.closers, r.journal.Close)
+	}
+	return err
+}
+
+// limits are the numbers of the chosen profile.
+func (r *rooms) limits() broker.Limits {
+	if r.cfg.Limits == "aws" {
+		return broker.AWSLimits()
+	}
+	return broker.OpenLimits()
+}
+
 func (r *rooms) openBroker(ctx context.Context, log *slog.Logger) (err error) {
 	r.broker, err = broker.Open(ctx, broker.Config{
-		Store: r.store, Limits: broker.OpenLimits(), Log: log, Account: r.cfg.Account, Region: r.cfg.Region,
+		Store: r.store, Limits: r.limits(), Log: log, Journal: r.journal, Account: r.cfg.Account, Region: r.cfg.Region,
 	})
 	if err == nil {
 		r.closers = append(r.closers, func() error { r.broker.Close(); return nil })
@@ -112,7 +169,9 @@ func (r *rooms) openBroker(ctx context.Context, log *slog.Logger) (err error) {
 
 // openDoors makes the gateway, which has no listeners yet, and the control plane.
 func (r *rooms) openDoors(_ context.Context, log *slog.Logger) error {
-	r.gateway = gateway.New(gateway.Config{Broker: r.broker, Registry: r.registry, Authority: r.authority, Log: log})
+	r.gateway = gateway.New(gateway.Config{
+		Broker: r.broker, Registry: r.registry, Authority: r.authority, Log: log, Journal: r.journal, HTTP: r.front(log),
+	})
 	r.closers = append(r.closers, func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), doorPatience)
 		defer cancel()
@@ -121,6 +180,7 @@ func (r *rooms) openDoors(_ context.Context, log *slog.Logger) error {
 	r.control = control.New(control.Config{
 		Registry: r.registry, Account: r.cfg.Account, Region: r.cfg.Region, Endpoints: r.endpoints, Log: log,
 	})
+	r.control.Mount(journalPath, &journalAPI{journal: r.journal})
 	r.control.Mount(privatePrefix, privateAPI(r.cfg, r.broker))
 	return nil
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/gateway"
+	"github.com/thingwire/thingwire/internal/journal"
+	"github.com/thingwire/thingwire/internal/registry"
 )
 
 // Server is a whole Thingwire on one data directory. It is closed with Close or by the end of Run, once.
@@ -39,11 +41,13 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	dir, err := filepath.Abs(cfg.DataDir)
-	if err != nil {
-		return nil, err
+	if !cfg.InMemory {
+		dir, err := filepath.Abs(cfg.DataDir)
+		if err != nil {
+			return nil, err
+		}
+		cfg.DataDir = dir
 	}
-	cfg.DataDir = dir
 	rooms, err := openRooms(ctx, &cfg, log)
 	if err != nil {
 		return nil, err
@@ -67,6 +71,18 @@ func (s *Server) Start() error {
 		if err := s.listen(row.name, *row.addr); err != nil {
 			return err
 		}
+	}
+	if err := s.tell(); err != nil {
+		return err
+	}
+	s.rooms.health.set(serving)
+	return nil
+}
+
+// tell makes the server known to the verbs on this machine, which find it by its data directory.
+func (s *Server) tell() error {
+	if s.cfg.InMemory {
+		return nil
 	}
 	if err := s.serveAdmin(); err != nil {
 		return err
@@ -154,6 +170,15 @@ func (s *Server) Addr(name string) string {
 	return s.addrs[name]
 }
 
+// Registry knows the things, certificates and policies of the server; it is for whoever runs one inside a program.
+func (s *Server) Registry() *registry.Registry { return s.rooms.registry }
+
+// Journal has what happened to clients and why.
+func (s *Server) Journal() *journal.Journal { return s.rooms.journal }
+
+// RootPEM is the certificate that clients of this server trust.
+func (s *Server) RootPEM() []byte { return s.rooms.authority.RootPEM() }
+
 // Run starts the server if that was not done, waits until ctx ends or the server cannot go on, and closes it.
 func (s *Server) Run(ctx context.Context) error {
 	err := s.Start()
@@ -172,6 +197,7 @@ func (s *Server) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.started = true // a closed server does not start
+	s.rooms.health.set(stopping)
 	var errs []error
 	for len(s.opened) > 0 {
 		last := len(s.opened) - 1

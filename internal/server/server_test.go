@@ -24,7 +24,7 @@ func quiet(t *testing.T) Config {
 	t.Helper()
 	cfg := Default()
 	cfg.DataDir = filepath.Join(t.TempDir(), "data")
-	cfg.Listen = Listeners{MQTTS: "127.0.0.1:0", HTTPS: Off, API: Off, Shared: Off, Console: Off, MQTT: Off}
+	cfg.Listen = Listeners{MQTTS: "127.0.0.1:0", HTTPS: Off, API: Off, Shared: Off, Console: Off, MQTT: Off, Metrics: Off}
 	return cfg
 }
 

@@ -1,0 +1,116 @@
+package server
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/control"
+	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/gateway"
+	"github.com/thingwire/thingwire/internal/journal"
+)
+
+// front is what the listeners answer over HTTP, each what it may. It looks into the rooms when a request comes: the
+// gateway wants it before all of them are open.
+func (r *rooms) front(log *slog.Logger) http.Handler {
+	doors := map[gateway.Kind]http.Handler{
+		gateway.Console: r.sameOrigin(log, paths{"/healthz": r.alive, "/readyz": r.ready, "/metrics": r.scrape}),
+		gateway.API:     paths{"/healthz": r.alive, "/readyz": r.ready},
+		gateway.Metrics: paths{"/metrics": r.scrape},
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		door, ok := doors[gateway.ListenerOf(req.Context())]
+		if !ok {
+			notThere(w, req)
+			return
+		}
+		door.ServeHTTP(w, req)
+	})
+}
+
+// paths are answers to GET and HEAD by exact path. It is no http.ServeMux, which would clean paths that AWS's clients
+// send on purpose.
+type paths map[string]http.HandlerFunc
+
+// ServeHTTP implements http.Handler.
+func (p paths) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	answer, ok := p[req.URL.Path]
+	switch {
+	case !ok:
+		notThere(w, req)
+	case req.Method != http.MethodGet && req.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		say(w, http.StatusMethodNotAllowed, "GET")
+	default:
+		answer(w, req)
+	}
+}
+
+// notThere answers what Thingwire does not have, in AWS's shape.
+func notThere(w http.ResponseWriter, _ *http.Request) {
+	control.WriteFailure(w, fault.New(fault.Unsupported, "Thingwire does not answer this request on this listener yet").
+		WithRemedy("see docs/compatibility.md"))
+}
+
+// sameOrigin keeps web pages of others away from the console, which stands on this machine without TLS: a page whose
+// name was made to point here (DNS rebinding) shows in Host, a page that sends requests across origins in Origin.
+func (r *rooms) sameOrigin(log *slog.Logger, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		err := checkOrigin(req)
+		if err == nil {
+			next.ServeHTTP(w, req)
+			return
+		}
+		r.noteForeign(log, req, err)
+		control.WriteFailure(w, err)
+	})
+}
+
+// noteForeign counts and records a request that the console refused.
+func (r *rooms) noteForeign(log *slog.Logger, req *http.Request, err error) {
+	r.meters.foreign.Inc()
+	e := broker.Entry(journal.Entry{
+		EventType: journal.AuthNError, LogLevel: journal.LevelWarn, Protocol: "HTTP", Listener: string(gateway.Console),
+		Packet: req.Method, Reason: "FOREIGN_PAGE",
+	}, err)
+	if from, err := netip.ParseAddrPort(req.RemoteAddr); err == nil {
+		e.SourceIP, e.SourcePort = from.Addr().String(), from.Port()
+	}
+	r.journal.Record(e)
+	log.WarnContext(req.Context(), "the console refused a request", slog.String("from", req.RemoteAddr), slog.String("cause", e.Cause))
+}
+
+// checkOrigin takes requests that name this machine by its loopback names and the port they came in by, and of those
+// that come from a web page the console's own.
+func checkOrigin(req *http.Request) error {
+	if !isLoopbackHost(req) {
+		return fault.New(fault.Denied, "the console does not answer for the host %q", req.Host).
+			WithRemedy("use 127.0.0.1, localhost or [::1] with the console's port")
+	}
+	for _, origin := range req.Header.Values("Origin") {
+		if origin != "http://"+req.Host {
+			return fault.New(fault.Denied, "the console does not answer to pages of %q", origin).
+				WithRemedy("open the console itself")
+		}
+	}
+	return nil
+}
+
+func isLoopbackHost(req *http.Request) bool {
+	host, port, err := net.SplitHostPort(req.Host)
+	if err != nil {
+		host, port = req.Host, "80" // HTTP's own port is not written
+	}
+	local, ok := req.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return false
+	}
+	_, own, err := net.SplitHostPort(local.String())
+	names := []string{"127.0.0.1", "localhost", "::1", "[::1]"}
+	return err == nil && port == own && slices.Contains(names, strings.ToLower(host))
+}
