@@ -35,6 +35,7 @@ type rig struct {
 	gateway   *Gateway
 	journal   *journal.Journal
 	book      *logBook
+	listeners map[Kind]string
 }
 
 type rigOption func(*rig, *broker.Limits)
