@@ -23,13 +23,9 @@ func (d *Denial) Unwrap() error { return d.Fault }
 
 // Entry fills in what a journal entry says of a refusal: the words, and of a denial the policy and its statement.
 func Entry(e journal.Entry, err error) journal.Entry {
-	e.Status = journal.Failure
-	e.Cause = err.Error()
-	if f, ok := errors.AsType[*fault.Error](err); ok {
-		e.Cause, e.Remedy = f.Cause, f.Remedy
-	}
+	e.Because(err)
 	if d, ok := errors.AsType[*Denial](err); ok {
-		e.Reason, e.Details = "AUTHORIZATION_FAILURE", "Authorization Failure"
+		e.Reason, e.Details = journal.ReasonAuthorization, "Authorization Failure"
 		if d.Decision.Statement >= 0 {
 			e.Policy, e.Statement = d.Decision.Policy, statementName(d.Decision)
 		}
@@ -65,8 +61,7 @@ func (b *Broker) noteNotQueued(owner string, count int, why string) {
 	b.counts.DroppedQueueFull.Add(int64(count))
 	b.record(journal.Entry{
 		EventType: journal.Queued, Status: journal.Failure, LogLevel: journal.LevelError, Protocol: "MQTT",
-		ClientID: owner, QoS: "1", Details: why, Cause: why,
-		Remedy: "let the client connect more often, give messages an expiry, or raise the queue's limits",
+		ClientID: owner, QoS: "1", Details: why, Cause: why, Reason: journal.ReasonQueueFull, Count: count,
 	})
 }
 
@@ -75,7 +70,7 @@ func (b *Broker) noteRetainThrottled(by *Caller, name string) {
 	b.record(journal.Entry{
 		EventType: journal.PublishIn, Status: journal.Failure, LogLevel: journal.LevelError, Protocol: "MQTT",
 		ClientID: by.ClientID, PrincipalID: by.Principal, TopicName: name, Retain: "True", Packet: "PUBLISH",
-		Reason: "THROTTLED", Cause: "the topic's retained message changes more often than its quota allows",
+		Reason: journal.ReasonThrottled, Cause: "the topic's retained message changes more often than its quota allows",
 		Remedy: "publish with RETAIN at most once a second per topic",
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/journal"
 )
 
 // Kind is what a listener speaks and whom it asks for a certificate (DESIGN, "Doors and identity").
@@ -78,7 +79,11 @@ func (g *Gateway) accept(kind Kind, l net.Listener) {
 // letIn counts a socket that is not authenticated yet; false when its address has too many, or at the end.
 func (g *Gateway) letIn(raw net.Conn) bool {
 	if !g.waiting.enter(raw, g.perAddress) {
-		g.log.Warn("too many sockets of one address wait to be let in", "from", raw.RemoteAddr().String())
+		g.record(journal.Entry{
+			EventType: journal.AuthNError, Status: journal.Failure, LogLevel: journal.LevelError,
+			SourceIP: addrOf(raw).String(), Reason: journal.ReasonTooManySockets,
+			Cause: "too many sockets of one address wait to be let in",
+		})
 		return false
 	}
 	g.mu.Lock()
@@ -173,7 +178,7 @@ func (g *Gateway) handshake(tc *tls.Config, raw *corkConn, deadline time.Time) (
 	c := tls.Server(raw, tc)
 	if err := c.HandshakeContext(ctx); err != nil {
 		g.counts.HandshakesFailed.Add(1)
-		return nil, tls.ConnectionState{}, fault.Wrap(fault.Unauthenticated, err, "TLS handshake failed")
+		return nil, tls.ConnectionState{}, &reasoned{journal.ReasonHandshake, fault.Wrap(fault.Unauthenticated, err, "TLS handshake failed")}
 	}
 	g.counts.Handshakes.Add(1)
 	return c, c.ConnectionState(), nil
@@ -188,12 +193,14 @@ func (c *conn) authenticate(state *tls.ConnectionState) error {
 	cert := state.PeerCertificates[0]
 	now := time.Now()
 	if now.Before(cert.NotBefore) {
-		return fault.New(fault.Unauthenticated, "client certificate is not valid before %s", cert.NotBefore.UTC().Format(time.RFC3339)).
-			WithRemedy("check the clocks of device and server")
+		return &reasoned{journal.ReasonCertificateTooEarly, fault.New(fault.Unauthenticated,
+			"client certificate is not valid before %s", cert.NotBefore.UTC().Format(time.RFC3339)).
+			WithRemedy("check the clocks of device and server")}
 	}
 	if now.After(cert.NotAfter) {
-		return fault.New(fault.Unauthenticated, "client certificate expired on %s", cert.NotAfter.UTC().Format(time.RFC3339)).
-			WithRemedy("create a new one")
+		return &reasoned{journal.ReasonCertificateExpired, fault.New(fault.Unauthenticated,
+			"client certificate expired on %s", cert.NotAfter.UTC().Format(time.RFC3339)).
+			WithRemedy("create a new one")}
 	}
 	c.fingerprint = sha256.Sum256(cert.Raw)
 	id, err := c.gateway.registry.Identify(c.fingerprint)

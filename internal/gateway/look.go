@@ -5,6 +5,7 @@ import (
 	"net"
 
 	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/journal"
 )
 
 // protocol is what a socket speaks.
@@ -33,7 +34,7 @@ func firstLook(kind Kind, alpn string, nc net.Conn) (protocol, []byte, error) {
 	buf := make([]byte, 512)
 	n, err := nc.Read(buf)
 	if n == 0 {
-		return 0, nil, fmt.Errorf("nothing came: %w", err)
+		return 0, nil, &reasoned{journal.ReasonNoConnect, fmt.Errorf("nothing came: %w", err)}
 	}
 	first := buf[:n]
 	isMQTT, isHTTP := first[0] == 0x10, looksLikeHTTP(first)
@@ -50,7 +51,8 @@ func firstLook(kind Kind, alpn string, nc net.Conn) (protocol, []byte, error) {
 	case isHTTP:
 		return protocolHTTP, first, nil
 	}
-	return 0, nil, fault.New(fault.Invalid, "the first bytes (% x) are neither MQTT CONNECT nor HTTP", first[:min(n, 8)])
+	return 0, nil, &reasoned{journal.ReasonNoConnect, fault.New(fault.Invalid,
+		"the first bytes (% x) are neither MQTT CONNECT nor HTTP", first[:min(n, 8)])}
 }
 
 // looksLikeHTTP reports whether bytes begin like a request line: a method in capitals.

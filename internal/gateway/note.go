@@ -12,7 +12,6 @@ import (
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/mqtt"
-	"github.com/thingwire/thingwire/internal/registry"
 )
 
 // What happens to connections goes to the journal, in AWS's words and ours, and nothing secret with it.
@@ -100,7 +99,7 @@ func describe(e journal.Entry, cause broker.Cause) journal.Entry {
 func (g *Gateway) noteStranger(kind Kind, raw net.Conn, state *tls.ConnectionState, err error) {
 	e := journal.Entry{
 		EventType: journal.AuthNError, LogLevel: journal.LevelError, Listener: string(kind),
-		Reason: "NOT_AUTHENTICATED", ServerName: state.ServerName,
+		ServerName: state.ServerName,
 	}
 	if a := addrOf(raw); a.IsValid() {
 		e.SourceIP = a.String()
@@ -108,7 +107,10 @@ func (g *Gateway) noteStranger(kind Kind, raw net.Conn, state *tls.ConnectionSta
 	if kind != MQTT {
 		e.AuthType = "AWS_X509"
 	}
-	g.record(broker.Entry(named(e, err), err))
+	if r, ok := errors.AsType[*reasoned](err); ok {
+		e.Reason = r.reason
+	}
+	g.record(broker.Entry(e, err))
 	g.log.Info("connection refused", "listener", string(kind), "from", raw.RemoteAddr().String(), "cause", err.Error())
 }
 
@@ -129,24 +131,25 @@ func (c *conn) noteSubscribed(event string, filters []string) {
 // noteThrottled records an inbound message that was discarded because of a rate.
 func (c *conn) noteThrottled(name string) {
 	e := c.entry(journal.PublishIn)
-	e.Status, e.LogLevel, e.Packet, e.TopicName, e.Reason = journal.Failure, journal.LevelError, "PUBLISH", name, "THROTTLED"
+	e.Status, e.LogLevel, e.Packet, e.TopicName, e.Reason = journal.Failure, journal.LevelError, "PUBLISH", name, journal.ReasonThrottled
 	e.Cause = "the connection publishes more than its quota of messages per second: the message was discarded without PUBACK"
 	e.Remedy = "publish more slowly, spread the load over connections, or run with --limits open"
 	c.gateway.record(e)
 }
 
 // noteDropped records deliveries that the connection did not get.
-func (c *conn) noteDropped(name, cause, remedy string) {
+func (c *conn) noteDropped(name, reason, cause string) {
 	e := c.entry(journal.PublishOut)
 	e.Status, e.LogLevel, e.Packet, e.TopicName = journal.Failure, journal.LevelError, "PUBLISH", name
-	e.Cause, e.Remedy = cause, remedy
+	e.Reason, e.Cause = reason, cause
 	c.gateway.record(e)
 }
 
-// named takes AWS's own name of a refused certificate, where the registry gives one.
-func named(e journal.Entry, err error) journal.Entry {
-	if n, ok := errors.AsType[registry.NameError](err); ok {
-		e.Reason = string(n)
-	}
-	return e
+// reasoned is an error with the journal's name for it.
+type reasoned struct {
+	reason string
+	err    error
 }
+
+func (r *reasoned) Error() string { return r.err.Error() }
+func (r *reasoned) Unwrap() error { return r.err }

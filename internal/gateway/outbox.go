@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/mqtt"
 )
 
@@ -117,8 +118,8 @@ func (o *outbox) append(d *broker.Delivery, shared bool) {
 // tooLarge drops what the client said it cannot take [MQTT-3.1.2-25].
 func (o *outbox) tooLarge(d *broker.Delivery) {
 	o.dropped.Add(1)
-	o.c.noteDropped(d.Message.Topic, "the message is larger than the Maximum Packet Size that the client asked for",
-		"let the client ask for a larger Maximum Packet Size")
+	o.c.noteDropped(d.Message.Topic, journal.ReasonTooLarge,
+		"the message is larger than the Maximum Packet Size that the client asked for")
 	if d.Seq != 0 {
 		o.skipped.add(d.Group, d.Seq)
 	}
@@ -129,8 +130,8 @@ func (o *outbox) tooLarge(d *broker.Delivery) {
 func (o *outbox) overflow(d *broker.Delivery) {
 	o.dropped.Add(1)
 	if d.QoS == 0 {
-		o.c.noteDropped(d.Message.Topic, "the client does not read and 32 MiB of messages wait for it: QoS 0 is dropped",
-			"let the client read faster, or subscribe to less")
+		o.c.noteDropped(d.Message.Topic, journal.ReasonSlowReader,
+			"the client does not read and 32 MiB of messages wait for it: QoS 0 is dropped")
 	} else {
 		o.kickLocked(broker.Cause{
 			Reason: broker.Throttled, Code: byte(mqtt.CodeQuotaExceeded),

@@ -3,6 +3,7 @@ package gateway
 import (
 	"time"
 
+	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/mqtt"
 )
 
@@ -62,8 +63,8 @@ func (o *outbox) giveUp(id uint16) {
 		return
 	}
 	o.dropped.Add(1)
-	o.c.noteDropped("", "a QoS 1 message was sent again and again, and never acknowledged: it was given up",
-		"let the client answer each QoS 1 PUBLISH with PUBACK")
+	o.c.noteDropped("", journal.ReasonRedeliveryOver,
+		"a QoS 1 message was sent again and again, and never acknowledged: it was given up")
 	if e.seq != 0 {
 		o.skipped.add(e.group, e.seq)
 	}
