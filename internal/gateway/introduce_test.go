@@ -49,8 +49,8 @@ func TestJustInTimeRegistration(t *testing.T) {
 		watcher.sub(0, "$aws/events/certificates/registered/+")
 		attempt := func() error {
 			near, far := net.Pipe()
-			defer near.Close()
-			defer far.Close()
+			defer func() { _ = near.Close() }()
+			defer func() { _ = far.Close() }()
 			return newConn(r.gateway, far, far).authenticate(&tls.ConnectionState{PeerCertificates: []*x509.Certificate{device, ca}})
 		}
 		if err := attempt(); err == nil || !strings.Contains(err.Error(), "is not registered") {
