@@ -1,6 +1,8 @@
 package control
 
 import (
+	"context"
+
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/registry"
 )
@@ -47,6 +49,30 @@ func createCertificateFromCsr(c *call) (any, error) {
 	return newCertificate{c.arn("cert", cert.ID), cert.ID, cert.PEM, nil}, nil
 }
 
+// registerCertificate takes the status from the body, or the query that AWS has deprecated.
+func registerCertificate(c *call) (any, error) {
+	var in struct {
+		CertificatePem   string          `json:"certificatePem"`
+		CACertificatePem string          `json:"caCertificatePem"`
+		Status           registry.Status `json:"status"`
+	}
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	active, err := c.boolean("setAsActive")
+	if err != nil {
+		return nil, err
+	}
+	if in.Status == "" && active {
+		in.Status = registry.Active
+	}
+	cert, err := c.registry().RegisterCertificate(c.Context(), in.CertificatePem, in.CACertificatePem, in.Status)
+	if err != nil {
+		return nil, err
+	}
+	return newCertificate{CertificateArn: c.arn("cert", cert.ID), CertificateID: cert.ID}, nil
+}
+
 func registerCertificateWithoutCA(c *call) (any, error) {
 	var in struct {
 		CertificatePem string          `json:"certificatePem"`
@@ -70,6 +96,7 @@ type validity struct {
 type certificateDescription struct {
 	CertificateArn   string          `json:"certificateArn"`
 	CertificateID    string          `json:"certificateId"`
+	CACertificateID  string          `json:"caCertificateId,omitempty"`
 	Status           registry.Status `json:"status"`
 	CertificatePem   string          `json:"certificatePem"`
 	OwnedBy          string          `json:"ownedBy"`
@@ -92,6 +119,7 @@ func describeCertificate(c *call) (any, error) {
 	}{certificateDescription{
 		CertificateArn:   c.arn("cert", cert.ID),
 		CertificateID:    cert.ID,
+		CACertificateID:  cert.CA,
 		Status:           cert.Status,
 		CertificatePem:   cert.PEM,
 		OwnedBy:          c.cfg.Account,
@@ -129,6 +157,16 @@ type certificateSummary struct {
 }
 
 func listCertificates(c *call) (any, error) {
+	return c.certificateList(c.registry().ListCertificates)
+}
+
+func listCertificatesByCA(c *call) (any, error) {
+	return c.certificateList(func(ctx context.Context, ascending bool, p registry.Page) ([]registry.Certificate, string, error) {
+		return c.registry().ListCertificatesByCA(ctx, c.labels["caCertificateId"], ascending, p)
+	})
+}
+
+func (c *call) certificateList(list func(context.Context, bool, registry.Page) ([]registry.Certificate, string, error)) (any, error) {
 	page, err := c.page(byMarker)
 	if err != nil {
 		return nil, err
@@ -137,7 +175,7 @@ func listCertificates(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	certs, next, err := c.registry().ListCertificates(c.Context(), ascending, page)
+	certs, next, err := list(c.Context(), ascending, page)
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,8 @@ var byKind = [...]struct {
 var statusOf = map[registry.NameError]int{
 	registry.ErrMalformedPolicy:       http.StatusBadRequest,
 	registry.ErrCertificateValidation: http.StatusBadRequest,
+	registry.ErrCertificateConflict:   http.StatusConflict,
+	registry.ErrRegistrationCode:      http.StatusBadRequest,
 	registry.ErrCertificateState:      http.StatusNotAcceptable,
 	registry.ErrDeleteConflict:        http.StatusConflict,
 	registry.ErrVersionConflict:       http.StatusConflict,

@@ -12,6 +12,22 @@ func operations() []operation {
 		{"DeleteThing", "DELETE", "/things/{thingName}", "thing/{thingName}", deleteThing},
 		{"ListThings", "GET", "/things", "*", listThings},
 
+		{"CreateThingType", "POST", "/thing-types/{thingTypeName}", "thingtype/{thingTypeName}", createThingType},
+		{"DescribeThingType", "GET", "/thing-types/{thingTypeName}", "thingtype/{thingTypeName}", describeThingType},
+		{"DeprecateThingType", "POST", "/thing-types/{thingTypeName}/deprecate", "thingtype/{thingTypeName}", deprecateThingType},
+		{"DeleteThingType", "DELETE", "/thing-types/{thingTypeName}", "thingtype/{thingTypeName}", deleteThingType},
+		{"ListThingTypes", "GET", "/thing-types", "*", listThingTypes},
+
+		{"CreateThingGroup", "POST", "/thing-groups/{thingGroupName}", "thinggroup/{thingGroupName}", createThingGroup},
+		{"DescribeThingGroup", "GET", "/thing-groups/{thingGroupName}", "thinggroup/{thingGroupName}", describeThingGroup},
+		{"UpdateThingGroup", "PATCH", "/thing-groups/{thingGroupName}", "thinggroup/{thingGroupName}", updateThingGroup},
+		{"DeleteThingGroup", "DELETE", "/thing-groups/{thingGroupName}", "thinggroup/{thingGroupName}", deleteThingGroup},
+		{"ListThingGroups", "GET", "/thing-groups", "*", listThingGroups},
+		{"AddThingToThingGroup", "PUT", "/thing-groups/addThingToThingGroup", "*", addThingToThingGroup},
+		{"RemoveThingFromThingGroup", "PUT", "/thing-groups/removeThingFromThingGroup", "*", removeThingFromThingGroup},
+		{"ListThingGroupsForThing", "GET", "/things/{thingName}/thing-groups", "thing/{thingName}", listThingGroupsForThing},
+		{"ListThingsInThingGroup", "GET", "/thing-groups/{thingGroupName}/things", "thinggroup/{thingGroupName}", listThingsInThingGroup},
+
 		{"AttachThingPrincipal", "PUT", "/things/{thingName}/principals", "thing/{thingName}", attachThingPrincipal},
 		{"DetachThingPrincipal", "DELETE", "/things/{thingName}/principals", "thing/{thingName}", detachThingPrincipal},
 		{"ListThingPrincipals", "GET", "/things/{thingName}/principals", "thing/{thingName}", listThingPrincipals},
@@ -19,11 +35,21 @@ func operations() []operation {
 
 		{"CreateKeysAndCertificate", "POST", "/keys-and-certificate", "*", createKeysAndCertificate},
 		{"CreateCertificateFromCsr", "POST", "/certificates", "*", createCertificateFromCsr},
+		{"RegisterCertificate", "POST", "/certificate/register", "*", registerCertificate},
 		{"RegisterCertificateWithoutCA", "POST", "/certificate/register-no-ca", "*", registerCertificateWithoutCA},
 		{"DescribeCertificate", "GET", "/certificates/{certificateId}", "cert/{certificateId}", describeCertificate},
 		{"UpdateCertificate", "PUT", "/certificates/{certificateId}", "cert/{certificateId}", updateCertificate},
 		{"DeleteCertificate", "DELETE", "/certificates/{certificateId}", "cert/{certificateId}", deleteCertificate},
 		{"ListCertificates", "GET", "/certificates", "*", listCertificates},
+		{"ListCertificatesByCA", "GET", "/certificates-by-ca/{caCertificateId}", "*", listCertificatesByCA},
+
+		{"GetRegistrationCode", "GET", "/registrationcode", "*", getRegistrationCode},
+		{"DeleteRegistrationCode", "DELETE", "/registrationcode", "*", deleteRegistrationCode},
+		{"RegisterCACertificate", "POST", "/cacertificate", "*", registerCACertificate},
+		{"DescribeCACertificate", "GET", "/cacertificate/{caCertificateId}", "cacert/{caCertificateId}", describeCACertificate},
+		{"UpdateCACertificate", "PUT", "/cacertificate/{caCertificateId}", "cacert/{caCertificateId}", updateCACertificate},
+		{"DeleteCACertificate", "DELETE", "/cacertificate/{caCertificateId}", "cacert/{caCertificateId}", deleteCACertificate},
+		{"ListCACertificates", "GET", "/cacertificates", "*", listCACertificates},
 
 		{"CreatePolicy", "POST", "/policies/{policyName}", "policy/{policyName}", createPolicy},
 		{"GetPolicy", "GET", "/policies/{policyName}", "policy/{policyName}", getPolicy},
@@ -39,5 +65,8 @@ func operations() []operation {
 		{"DetachPolicy", "POST", "/target-policies/{policyName}", "policy/{policyName}", detachPolicy},
 		{"ListAttachedPolicies", "POST", "/attached-policies/{target}", "*", listAttachedPolicies},
 		{"ListTargetsForPolicy", "POST", "/policy-targets/{policyName}", "policy/{policyName}", listTargetsForPolicy},
+
+		{"TestAuthorization", "POST", "/test-authorization", "*", testAuthorization},
+		{"GetEffectivePolicies", "POST", "/effective-policies", "*", getEffectivePolicies},
 	}
 }

@@ -275,9 +275,9 @@ func TestAttachments(t *testing.T) {
 func TestNotImplemented(t *testing.T) {
 	w := newWorld(t)
 	for _, c := range []struct{ method, path, says string }{
-		{"POST", "/thing-types/bulb", "CreateThingType"},
-		{"PUT", "/thing-groups/addThingToThingGroup", "AddThingToThingGroup"},
-		{"GET", "/thing-groups/g", "DescribeThingGroup"},
+		{"PATCH", "/thing-types/bulb", "UpdateThingType"},
+		{"PUT", "/thing-groups/updateThingGroupsForThing", "UpdateThingGroupsForThing"},
+		{"POST", "/dynamic-thing-groups/g", "CreateDynamicThingGroup"},
 		{"PUT", "/things/lamp/jobs/$next", "StartNextPendingJobExecution"},
 		{"PUT", "/things/lamp/jobs/%24next", "StartNextPendingJobExecution"},
 		{"GET", "/destinations/arn%3Aaws%3A1/a/b", "GetTopicRuleDestination"},

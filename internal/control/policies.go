@@ -1,10 +1,6 @@
 package control
 
-import (
-	"encoding/json"
-
-	"github.com/thingwire/thingwire/internal/fault"
-)
+import "encoding/json"
 
 type policyRef struct {
 	PolicyName string `json:"policyName"`
@@ -19,9 +15,8 @@ func createPolicy(c *call) (any, error) {
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
-	if len(in.Tags) > 0 {
-		return nil, fault.New(fault.Unsupported, "tags are not implemented by Thingwire").
-			WithRemedy("leave tags out; see docs/compatibility.md")
+	if err := refuseTags(in.Tags); err != nil {
+		return nil, err
 	}
 	p, err := c.registry().CreatePolicy(c.Context(), c.labels["policyName"], in.PolicyDocument)
 	if err != nil {
