@@ -30,7 +30,6 @@ func TestLampReports(t *testing.T) {
 	if _, err := client.Connect(t.Context(), &paho.Connect{ClientID: "lamp", KeepAlive: 30, CleanStart: true}); err != nil {
 		t.Fatal(err)
 	}
-	defer client.Disconnect(&paho.Disconnect{})
 
 	filter := paho.SubscribeOptions{Topic: "lamp/#", QoS: 1}
 	if _, err := client.Subscribe(t.Context(), &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{filter}}); err != nil {
