@@ -37,7 +37,7 @@ func statementName(d policy.Decision) string {
 	if d.Sid != "" {
 		return d.Sid
 	}
-	return strconv.Itoa(d.Statement + 1)
+	return strconv.Itoa(d.Statement)
 }
 
 // denied is the refusal of an action on a resource, with the nearest miss in words.

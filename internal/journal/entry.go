@@ -60,7 +60,7 @@ type Entry struct {
 	Packet     string `json:"packet,omitempty"`     // which packet: "PUBLISH", "SUBSCRIBE 3 of 5"
 	ReasonCode byte   `json:"reasonCode,omitempty"` // of MQTT 5, also where a 3.1.1 client got none
 	Policy     string `json:"policy,omitempty"`     // the policy that decided
-	Statement  string `json:"statement,omitempty"`  // its statement: Sid, or number from 1
+	Statement  string `json:"statement,omitempty"`  // its statement: Sid, or index from 0
 	Cause      string `json:"cause,omitempty"`      // in words; for a denial with the nearest miss
 	Remedy     string `json:"remedy,omitempty"`     // what to do, in words
 	Count      int    `json:"count,omitempty"`      // how often, when more than once
