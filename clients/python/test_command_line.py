@@ -1,9 +1,10 @@
 """The one-command experiences, as a user types them."""
 
 import json
-import stat
+import os
 import pathlib
 import re
+import stat
 
 import pytest
 from harness import mosquitto
@@ -12,8 +13,11 @@ from harness.server import BINARY, Process
 
 def test_demo(tmp_path):
     """`thingwire demo --count 3`: a sensor's readings out and back in, and nothing left behind."""
-    before = {p.name for p in pathlib.Path("/tmp").iterdir()}
-    demo = Process([BINARY, "demo", "--count", "3", "--interval", "100ms"], cwd=tmp_path)
+    here, temporary = tmp_path / "here", tmp_path / "tmp"
+    here.mkdir()
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    demo = Process([BINARY, "demo", "--count", "3", "--interval", "100ms"], cwd=here, env=environment)
     assert demo.finish(60) == 0, demo.output()
     readings = [json.loads(m.group()) for m in (re.search(r"\{.*\}", line) for line in demo.lines) if m]
     readings = [r for r in readings if "utc_timestamp" in r]
@@ -22,9 +26,8 @@ def test_demo(tmp_path):
         assert set(r) == {"utc_timestamp", "value", "origin", "status"}
         assert isinstance(r["utc_timestamp"], int) and isinstance(r["origin"], str)
         assert r["status"] == ("fail" if r["value"] is None else "success")
-    assert list(tmp_path.iterdir()) == [], "it left files where it was started"
-    left = {p.name for p in pathlib.Path("/tmp").iterdir() if "thingwire" in p.name} - before
-    assert not left, "it left its data directory behind: {}".format(left)
+    assert list(here.iterdir()) == [], "it left files where it was started"
+    assert list(temporary.iterdir()) == [], "it left its data directory behind"
 
 
 def test_thing_create_writes_what_a_device_needs(server, unique):
