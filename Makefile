@@ -31,7 +31,7 @@ race: ## the Go tests under the race detector
 
 lint: $(TOOLS) ## formatters, linters, a tidy go.mod
 	$(GO) mod tidy -diff
-	$(CACHE)/bin/golangci-lint run $(PKG)
+	$(CACHE)/bin/golangci-lint run --allow-parallel-runners $(PKG)
 
 fmt: $(TOOLS) ## rewrite all files as the formatters want them
 	$(CACHE)/bin/golangci-lint fmt
