@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/policy"
+	"github.com/thingwire/thingwire/internal/store"
 	"github.com/thingwire/thingwire/internal/store/mem"
 )
 
@@ -80,6 +82,12 @@ type client struct {
 	link   *testLink
 	noAck  bool
 	acks   []uint64 // under link.mu: what it is about to acknowledge
+	shared []sharedAck
+}
+
+type sharedAck struct {
+	group *Group
+	seq   uint64
 }
 
 func (d *dialogue) run(td *datadriven.TestData) string {
@@ -124,8 +132,8 @@ func (d *dialogue) react() (moved bool) {
 	for _, name := range d.names() {
 		c := d.clients[name]
 		c.link.mu.Lock()
-		kicks, acks := c.link.kicks, c.acks
-		c.link.kicks, c.acks = nil, nil
+		kicks, acks, shared := c.link.kicks, c.acks, c.shared
+		c.link.kicks, c.acks, c.shared = nil, nil, nil
 		c.link.mu.Unlock()
 		if !c.live {
 			continue
@@ -138,6 +146,10 @@ func (d *dialogue) react() (moved bool) {
 		if len(acks) > 0 {
 			moved = true
 			c.conn.Ack(acks)
+		}
+		for _, a := range shared {
+			moved = true
+			c.conn.AckShared(a.group, []uint64{a.seq})
 		}
 	}
 	return moved
@@ -202,11 +214,14 @@ var someUUID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
 // received is called by the link.
 func (d *dialogue) received(c *client, r received) {
+	if r.group != nil && !c.noAck {
+		c.shared = append(c.shared, sharedAck{r.group, r.seq})
+	}
 	if strings.HasPrefix(r.topic, "$aws/events/") {
 		r.payload = someUUID.ReplaceAllString(r.payload, "UUID")
 	}
 	d.say(c.name, "%s", r)
-	if r.seq != 0 && !c.noAck {
+	if r.seq != 0 && r.group == nil && !c.noAck {
 		c.acks = append(c.acks, r.seq)
 	}
 }
@@ -222,6 +237,9 @@ func (r received) String() string {
 	}
 	if r.seq > 0 {
 		s += " #" + strconv.FormatUint(r.seq, 10)
+	}
+	if r.group != nil {
+		s += " leased"
 	}
 	if r.retain {
 		s += " retain"
@@ -353,6 +371,17 @@ func (d *dialogue) docs() {
 			d.t.Fatal(err)
 		}
 		d.say("", "retained %s", doc.Key)
+	}
+	for doc, err := range d.store.List(d.t.Context(), bucketGroups, "", "", 0) {
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		var g groupDocument
+		if err := json.Unmarshal(doc.Value, &g); err != nil {
+			d.t.Fatal(err)
+		}
+		names[(&session{queue: store.QueueID(g.Queue)}).subPrefix()] = "group"
+		d.say("", "group %s has a queue", doc.Key)
 	}
 	d.orphans(names)
 }

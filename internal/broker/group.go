@@ -24,6 +24,7 @@ type Group struct {
 	mu         sync.Mutex
 	members    []*subscription
 	persistent int
+	pending    int // subscriptions that are being kept, and will be persistent members
 	q          queueState
 	leases     map[uint64]*Connection
 	returned   []uint64 // leases that came back, in order
@@ -72,23 +73,36 @@ func (b *Broker) leaveGroup(sub *subscription) {
 	if sub.session.persistent {
 		g.persistent--
 	}
+	g.mu.Unlock()
+	s := sub.session
+	s.mu.Lock()
+	if i := slices.Index(s.groups, g); i >= 0 { // a subscription that replaces this one has the group there again
+		s.groups = slices.Delete(s.groups, i, i+1)
+	}
+	s.mu.Unlock()
+	if left == 0 {
+		b.routes.Remove(sub.filter.Pattern, g.route)
+	} else {
+		b.routes.Touch(sub.filter.Pattern)
+	}
+	b.tidyGroup(g)
+}
+
+// tidyGroup drops the queue that no persistent member needs any more, and a group without members. Under the groups'
+// lock.
+func (b *Broker) tidyGroup(g *Group) {
+	g.mu.Lock()
 	drop := store.QueueID(0)
-	if g.persistent == 0 && g.queue != 0 {
+	if g.persistent+g.pending == 0 && g.queue != 0 {
 		drop = g.queue
 		g.queue = 0
 		g.queued.Store(false)
 		g.q, g.leases, g.returned = queueState{}, nil, nil
 	}
+	empty := len(g.members)+g.pending == 0
 	g.mu.Unlock()
-	s := sub.session
-	s.mu.Lock()
-	s.groups = slices.DeleteFunc(s.groups, func(other *Group) bool { return other == g })
-	s.mu.Unlock()
-	if left == 0 {
+	if empty {
 		delete(b.groups.m, g.name)
-		b.routes.Remove(sub.filter.Pattern, g.route)
-	} else {
-		b.routes.Touch(sub.filter.Pattern)
 	}
 	if drop != 0 {
 		b.dropGroupQueue(g.name, drop)
@@ -129,6 +143,7 @@ func (b *Broker) keepGroup(sub *subscription, sb *store.Batch) {
 	if g.queue == 0 {
 		g.useQueue(store.NewQueueID(), store.QueueStats{})
 	}
+	g.pending++ // until groupKept
 	sb.Docs = append(sb.Docs, groupRecord(name, g.queue))
 }
 
@@ -146,13 +161,19 @@ func (g *Group) useQueue(id store.QueueID, stats store.QueueStats) {
 	g.queued.Store(true)
 }
 
-// forgetEmptyGroup undoes keepGroup when the subscription could not be kept.
-func (b *Broker) forgetEmptyGroup(f topic.Filter) {
+// groupsKept ends what keepGroup began: by now the subscriptions are members, or never will be.
+func (b *Broker) groupsKept(shared []topic.Filter) {
+	if len(shared) == 0 {
+		return
+	}
 	b.groups.mu.Lock()
 	defer b.groups.mu.Unlock()
-	name := f.Share + "/" + f.Pattern
-	if g := b.groups.m[name]; g != nil && len(g.members) == 0 {
-		delete(b.groups.m, name)
+	for _, f := range shared {
+		g := b.groups.m[f.Share+"/"+f.Pattern]
+		g.mu.Lock()
+		g.pending--
+		g.mu.Unlock()
+		b.tidyGroup(g)
 	}
 }
 

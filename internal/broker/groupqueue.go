@@ -77,9 +77,13 @@ func (g *Group) release(count, size int) {
 	g.bytes.Add(-int64(size))
 }
 
-// offer notes what has become durable and leases it out.
-func (g *Group) offer(ds []Delivery) {
+// offer notes what has become durable in a queue and leases it out. The group may have another queue by now.
+func (g *Group) offer(id store.QueueID, ds []Delivery) {
 	g.mu.Lock()
+	if g.queue != id {
+		g.mu.Unlock()
+		return
+	}
 	g.q.last = max(g.q.last, ds[len(ds)-1].Seq)
 	g.mu.Unlock()
 	g.wake()
@@ -92,18 +96,20 @@ func (g *Group) wake() {
 	if g.q.draining || g.queue == 0 || len(g.returned) == 0 && g.q.next > g.q.last || !g.anyoneThere() {
 		return
 	}
-	g.q.draining = g.b.work.start(g.drain)
+	id := g.queue
+	g.q.draining = g.b.work.start(func() { g.drain(id) })
 }
 
 func (g *Group) anyoneThere() bool {
 	return slices.ContainsFunc(g.members, func(m *subscription) bool { return m.session.live.Load() != nil })
 }
 
-// drain leases out what the queue holds until there is no more, or nobody takes any.
-func (g *Group) drain() {
+// drain leases out what a queue holds until there is no more, nobody takes any, or the queue is not the group's any
+// more: its next one has a drain of its own.
+func (g *Group) drain(id store.QueueID) {
 	var entries []store.Entry
 	for {
-		id, after, limit, ok := g.drainFrom()
+		after, limit, ok := g.drainFrom(id)
 		if !ok {
 			return
 		}
@@ -111,43 +117,51 @@ func (g *Group) drain() {
 		entries, err = g.b.store.Read(context.Background(), id, after, limit, drainBytes, entries[:0])
 		if err != nil {
 			g.b.log.Error("queue of a shared subscription cannot be read", "group", g.name, "err", err)
-			g.stopDrain()
+			g.stopDrain(id)
 			return
 		}
-		if !g.lease(entries, after) {
+		if !g.lease(id, entries, after) {
 			return
 		}
 	}
 }
 
 // drainFrom says what to read next: leases that came back first, one by one, then on along the queue.
-func (g *Group) drainFrom() (id store.QueueID, after uint64, limit int, ok bool) {
+func (g *Group) drainFrom(id store.QueueID) (after uint64, limit int, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case g.queue == 0 || !g.anyoneThere():
+	case g.queue != id:
+		return 0, 0, false
+	case !g.anyoneThere():
 	case len(g.returned) > 0:
-		return g.queue, g.returned[0] - 1, 1, true
+		return g.returned[0] - 1, 1, true
 	case g.q.next <= g.q.last:
-		return g.queue, g.q.next - 1, drainEntries, true
+		return g.q.next - 1, drainEntries, true
 	}
 	g.q.draining = false
-	return 0, 0, 0, false
+	return 0, 0, false
 }
 
-func (g *Group) stopDrain() {
+func (g *Group) stopDrain(id store.QueueID) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.q.draining = false
+	if g.queue == id {
+		g.q.draining = false
+	}
 }
 
 // lease gives entries to members. It reports false when nobody takes more.
-func (g *Group) lease(entries []store.Entry, after uint64) (more bool) {
+func (g *Group) lease(id store.QueueID, entries []store.Entry, after uint64) (more bool) {
 	now := millis(time.Now())
 	var done []uint64
 	var touched []Link
 	more = true
 	g.mu.Lock()
+	if g.queue != id {
+		g.mu.Unlock()
+		return false
+	}
 	if len(entries) == 0 { // trimmed meanwhile
 		g.advance(after + 1)
 	}
@@ -178,7 +192,7 @@ func (g *Group) lease(entries []store.Entry, after uint64) (more bool) {
 	for _, l := range touched {
 		l.Flush()
 	}
-	g.ack(nil, done)
+	g.ack(nil, id, done)
 	return more
 }
 
@@ -224,13 +238,14 @@ func (g *Group) leaseOne(m *Message, seq uint64) (l Link, took, gone bool) {
 	return nil, !may && g.anyoneThere(), true
 }
 
-// ack says that a member is done with messages of the group's queue; a nil connection stands for the group itself.
-func (g *Group) ack(c *Connection, seqs []uint64) {
+// ack says that a member is done with messages of the group's queue; without a connection it is the group itself that is
+// done with messages of the queue id.
+func (g *Group) ack(c *Connection, id store.QueueID, seqs []uint64) {
 	if len(seqs) == 0 {
 		return
 	}
 	g.mu.Lock()
-	if g.queue == 0 {
+	if g.queue == 0 || c == nil && g.queue != id {
 		g.mu.Unlock()
 		return
 	}
@@ -242,7 +257,8 @@ func (g *Group) ack(c *Connection, seqs []uint64) {
 		delete(g.leases, seq)
 		g.q.ack(seq)
 	}
-	id, trimmed := g.queue, g.q.trimmed
+	id = g.queue
+	trimmed := g.q.trimmed
 	g.mu.Unlock()
 	if trimmed == before {
 		return
@@ -266,4 +282,4 @@ func (g *Group) comeBack(c *Connection) {
 }
 
 // AckShared says that the client has acknowledged messages that were leased to it, as Delivery.Group and Seq name them.
-func (c *Connection) AckShared(g *Group, seqs []uint64) { g.ack(c, seqs) }
+func (c *Connection) AckShared(g *Group, seqs []uint64) { g.ack(c, 0, seqs) }

@@ -69,6 +69,7 @@ type received struct {
 	retain         bool
 	seq            uint64
 	expires        int64
+	group          *Group
 }
 
 // testLink is a Link that copies what it is given.
@@ -97,7 +98,7 @@ func (l *testLink) Deliver(ds []Delivery, _ bool) (took int, flush bool) {
 		}
 		r := received{
 			topic: d.Message.Topic, payload: string(d.Message.Payload), qos: d.QoS, retain: d.Retain, seq: d.Seq,
-			expires: d.Message.Expires,
+			expires: d.Message.Expires, group: d.Group,
 		}
 		if l.took != nil {
 			l.took(r)

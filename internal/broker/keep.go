@@ -209,7 +209,7 @@ func (p *Batch) handOutRun(h *handOut, run *keptRun, first, last int) {
 		}
 		h.sets[0] = ds
 		if t.sub.group != nil {
-			t.sub.group.offer(ds)
+			t.sub.group.offer(p.commit.Appends[first].Queues[k], ds)
 			continue
 		}
 		t.sub.session.offer(p.b, h, ds, t.decided, len(run.targets) > 1)

@@ -9,11 +9,16 @@ import (
 )
 
 // SendRetained delivers the retained messages that new subscriptions are due: only where the filter is exactly a topic
-// (AWS sends none for wildcards and shared filters). A persistent session keeps those of QoS 1 like any other message.
+// (AWS sends none for wildcards and shared filters). A persistent session keeps those of QoS 1 like any other message. A
+// new member of a shared subscription gets its share of what waits.
 func (c *Connection) SendRetained(results []SubscribeResult) {
 	for i := range results {
 		r := &results[i]
-		if r.Err != nil || !r.retained || r.sub.filter.Shared() || r.sub.filter.HasWildcard() {
+		if r.Err == nil && r.sub.filter.Shared() {
+			r.sub.group.wake()
+			continue
+		}
+		if r.Err != nil || !r.retained || r.sub.filter.HasWildcard() {
 			continue
 		}
 		if err := c.sendRetained(r.sub); err != nil {

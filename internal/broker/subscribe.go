@@ -44,7 +44,9 @@ func (c *Connection) Subscribe(reqs []SubscribeRequest, all bool) []SubscribeRes
 	if refused && all {
 		return results
 	}
-	if err := c.keepSubscriptions(results); err != nil {
+	shared, err := c.keepSubscriptions(results)
+	defer c.b.groupsKept(shared)
+	if err != nil {
 		for i := range results {
 			if results[i].Err == nil {
 				results[i] = SubscribeResult{Err: err}
@@ -135,9 +137,11 @@ func subscribeReserved(pattern string) error {
 	return nil
 }
 
-func (c *Connection) keepSubscriptions(results []SubscribeResult) error {
+// keepSubscriptions makes the filters of a persistent session durable. It gives those of shared subscriptions, for
+// groupsKept.
+func (c *Connection) keepSubscriptions(results []SubscribeResult) (shared []topic.Filter, err error) {
 	if !c.session.persistent {
-		return nil
+		return nil, nil
 	}
 	var sb store.Batch
 	for i := range results {
@@ -147,18 +151,10 @@ func (c *Connection) keepSubscriptions(results []SubscribeResult) error {
 		sb.Docs = append(sb.Docs, results[i].sub.record())
 		if results[i].sub.filter.Shared() {
 			c.b.keepGroup(results[i].sub, &sb)
+			shared = append(shared, results[i].sub.filter)
 		}
 	}
-	err := c.b.commit(&sb)
-	if err == nil {
-		return nil
-	}
-	for i := range results {
-		if results[i].Err == nil && results[i].sub.filter.Shared() {
-			c.b.forgetEmptyGroup(results[i].sub.filter)
-		}
-	}
-	return err
+	return shared, c.b.commit(&sb)
 }
 
 // install puts a granted filter into the tree in place of the session's older one, and says whether its retained
