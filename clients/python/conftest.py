@@ -37,7 +37,7 @@ def server(tmp_path_factory):
     if server.process.child.poll() is None:
         server.stop()
     else:
-        pytest.fail("the server ended during the tests:\n" + server.process.output())
+        pytest.fail("the server ended by itself with {}:\n{}".format(server.process.child.returncode, server.process.output()))
 
 
 @pytest.hookimpl(hookwrapper=True)
