@@ -47,6 +47,7 @@ crash: build ## kill -9 under load, ROUNDS times: nothing acknowledged may be lo
 
 clients: build ## the foreign clients against a real server
 	clients/python/run
+	clients/node/run
 
 ci: ## what CI runs, nothing else
 	bash .ci/run

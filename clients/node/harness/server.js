@@ -13,7 +13,7 @@ export const ENDPOINT = 'localhost'; // a name of the server's certificate
 export const ARN = 'arn:aws:iot:us-east-1:000000000000:';
 
 const LISTENERS = {
-  mqtts: '127.0.0.1:0',
+  mqtts: '127.0.0.1:8883', // where the SDK goes by itself
   https: '127.0.0.1:0',
   api: '127.0.0.1:0',
   console: '127.0.0.1:0',
