@@ -216,7 +216,9 @@ func (c *conn) refuse(err error, f mqtt.Frame) {
 	if !ok {
 		cause = closeCause(err, opPublish)
 	}
-	cause.Packet = f.Type().String()
+	if cause.Packet == "" {
+		cause.Packet = f.Type().String()
+	}
 	c.fail(cause)
 }
 
@@ -299,11 +301,15 @@ func (c *conn) onDisconnect(f mqtt.Frame) error {
 		expiry = &e
 	}
 	if d.Code == mqtt.CodeDisconnectWithWill {
-		c.setCause(broker.Cause{Reason: broker.ClientInitiated, Text: "DISCONNECT with will"})
+		c.setCause(broker.Cause{Reason: broker.ClientInitiated, Text: "the client sent DISCONNECT with will", Packet: "DISCONNECT"})
 		c.session.SetExpiry(expiry)
 		return errGoodbye
 	}
-	c.setCause(broker.Cause{Reason: broker.ClientInitiated, Text: "DISCONNECT: " + d.Code.String()})
+	text := "the client sent DISCONNECT"
+	if d.Code != mqtt.CodeSuccess {
+		text += ": " + d.Code.String()
+	}
+	c.setCause(broker.Cause{Reason: broker.ClientInitiated, Text: text, Packet: "DISCONNECT"})
 	c.session.Disconnect(expiry)
 	return errGoodbye
 }

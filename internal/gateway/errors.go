@@ -53,6 +53,9 @@ func reasonCode(err error, op operation) mqtt.Code {
 
 // closeCause is the end that a refusal or a broken rule brings to a connection.
 func closeCause(err error, op operation) broker.Cause {
+	if e, ok := errors.AsType[*mqtt.Error](err); ok {
+		return brokenRule(e)
+	}
 	c := broker.Cause{Code: byte(reasonCode(err, op)), Text: err.Error(), Err: err}
 	switch fault.KindOf(err) {
 	case fault.Denied, fault.Unauthenticated:
@@ -66,13 +69,22 @@ func closeCause(err error, op operation) broker.Cause {
 		c.Reason = broker.ServerError
 	case fault.Internal:
 		c.Reason = broker.ServerError
-		if _, ok := errors.AsType[*mqtt.Error](err); ok {
-			c.Reason = broker.ClientError
-		}
 	case fault.Invalid, fault.NotFound, fault.Exists, fault.Conflict, fault.InUse, fault.TooLarge, fault.Unsupported:
 		c.Reason = broker.ClientError
 	}
 	return c
+}
+
+// brokenRule is the end that a packet brings which breaks the standard.
+func brokenRule(e *mqtt.Error) broker.Cause {
+	kind := fault.Invalid
+	if e.Code == mqtt.CodePacketTooLarge {
+		kind = fault.TooLarge
+	}
+	return broker.Cause{
+		Reason: broker.ClientError, Code: byte(e.Code), Text: e.Error(), Packet: e.Packet.String(),
+		Err: fault.New(kind, "%s", e.Error()),
+	}
 }
 
 func clientError(code mqtt.Code, text string) broker.Cause {

@@ -25,12 +25,8 @@ func firstLook(kind Kind, alpn string, nc net.Conn) (protocol, []byte, error) {
 	case alpnMQTTCustom:
 		return 0, nil, fault.New(fault.Unsupported, "ALPN %q asks for a custom authorizer: Thingwire does not have them yet", alpn).
 			WithRemedy("use a certificate with ALPN %q", alpnMQTTCertificate)
-	case alpnHTTPCertificate, alpnHTTP:
-		return protocolHTTP, nil, nil
 	}
-	if kind == API || kind == Console || kind == Metrics {
-		return protocolHTTP, nil, nil
-	}
+	onlyHTTP := alpn != "" && kind != MQTTS || kind == API || kind == Console || kind == Metrics
 	buf := make([]byte, 512)
 	n, err := nc.Read(buf)
 	if n == 0 {
@@ -41,14 +37,14 @@ func firstLook(kind Kind, alpn string, nc net.Conn) (protocol, []byte, error) {
 	switch {
 	case isMQTT && (kind == MQTTS || kind == MQTT):
 		return protocolMQTT, first, nil
-	case isMQTT:
-		return 0, nil, fault.New(fault.Invalid, "MQTT without ALPN on listener %s", kind).
+	case isMQTT: // net/http would wait for the end of a line
+		return 0, nil, fault.New(fault.Invalid, "MQTT without its ALPN name on listener %s", kind).
 			WithRemedy("connect to the mqtts listener, or offer ALPN %q", alpnMQTTCertificate)
 	case isHTTP && (kind == MQTTS || kind == MQTT):
 		refuseHTTP(nc, kind)
 		return 0, nil, fault.New(fault.Invalid, "HTTP on listener %s, which speaks MQTT", kind).
 			WithRemedy("use the https or the api listener")
-	case isHTTP:
+	case isHTTP, onlyHTTP:
 		return protocolHTTP, first, nil
 	}
 	return 0, nil, &reasoned{journal.ReasonNoConnect, fault.New(fault.Invalid,

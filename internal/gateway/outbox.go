@@ -101,7 +101,7 @@ func (o *outbox) append(d *broker.Delivery, shared bool) {
 	}
 	b := o.room(size)
 	at := len(b.buf)
-	b.buf = o.encoder.append(b.buf, o.version, d, shared)
+	b.buf = o.encoder.append(b.buf, o.version, d, size, shared)
 	o.unsent += len(b.buf) - at
 	if d.QoS > 0 {
 		b.entries = append(b.entries, qos1{

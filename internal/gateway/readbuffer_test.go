@@ -26,6 +26,8 @@ func (s *stream) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+var poison = bytes.Repeat([]byte{0xEE}, readSizes[len(readSizes)-1])
+
 // TestReadBuffer reads packets of all sizes in pieces of all sizes, while messages that alias the buffer wait in a batch
 // that is filled and in one that is committed: nothing they point to may change before they are done.
 func TestReadBuffer(t *testing.T) {
@@ -47,9 +49,7 @@ func TestReadBuffer(t *testing.T) {
 				}
 			}
 			for _, b := range p.lent {
-				for i := range b {
-					b[i] = 0xEE // somebody else uses it now
-				}
+				copy(b, poison) // somebody else uses it now
 				giveBuffer(b)
 			}
 			delete(copies, p)
@@ -77,7 +77,7 @@ func TestReadBuffer(t *testing.T) {
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"read": func(t *rapid.T) {
-				for range rapid.IntRange(0, 20).Draw(t, "packets") {
+				for range rapid.IntRange(0, 6).Draw(t, "packets") {
 					size := rapid.SampledFrom([]int{0, 1, 10, 100, 1000, 5000, 20_000, 70_000, 149_000}).Draw(t, "size")
 					body := bytes.Repeat([]byte{byte(len(sent))}, size)
 					src.fed = append(src.fed, frame(0x30, body)...)

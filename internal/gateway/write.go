@@ -191,8 +191,8 @@ func (e *encoder) measure(v mqtt.Version, d *broker.Delivery) int {
 	return mqtt.PublishSize(v, p)
 }
 
-// append appends the wire form; one that other receivers can share is made once per version and QoS.
-func (e *encoder) append(dst []byte, v mqtt.Version, d *broker.Delivery, shared bool) []byte {
+// append appends the wire form of so many bytes; one that other receivers can share is made once per version and QoS.
+func (e *encoder) append(dst []byte, v mqtt.Version, d *broker.Delivery, size int, shared bool) []byte {
 	if !shared || d.Retain || d.Message.Expires != 0 {
 		return mqtt.AppendPublish(dst, v, &e.packet)
 	}
@@ -202,7 +202,7 @@ func (e *encoder) append(dst []byte, v mqtt.Version, d *broker.Delivery, shared 
 	}
 	form := d.Message.Form(slot)
 	if form == nil {
-		form = d.Message.SetForm(slot, mqtt.AppendPublish(nil, v, &e.packet))
+		form = d.Message.SetForm(slot, mqtt.AppendPublish(make([]byte, 0, size), v, &e.packet))
 	}
 	return append(dst, form...)
 }

@@ -1,0 +1,164 @@
+package gateway
+
+import (
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// echo is a socket whose client costs nothing: it takes what is written, counts the messages, acknowledges them, and
+// gives what the test feeds. It is for counting allocations and for benchmarks.
+type echo struct {
+	net.Conn // nil: what is not here is not used
+
+	mu       sync.Mutex
+	cond     sync.Cond
+	in       []byte
+	closed   bool
+	messages int
+	pubacks  int
+}
+
+func newEcho() *echo {
+	e := &echo{}
+	e.cond.L = &e.mu
+	return e
+}
+
+func (e *echo) Read(p []byte) (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for len(e.in) == 0 && !e.closed {
+		e.cond.Wait()
+	}
+	if e.closed {
+		return 0, net.ErrClosed
+	}
+	n := copy(p, e.in)
+	e.in = e.in[:copy(e.in, e.in[n:])]
+	return n, nil
+}
+
+func (e *echo) Write(p []byte) (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for rest := p; len(rest) > 0; {
+		n, at := 0, 1
+		for shift := 0; ; shift += 7 {
+			n |= int(rest[at]&0x7F) << shift
+			at++
+			if rest[at-1] < 0x80 {
+				break
+			}
+		}
+		body := rest[at : at+n]
+		switch {
+		case rest[0]>>4 == 3:
+			e.messages++
+			if rest[0]&0x06 != 0 {
+				id := 2 + int(body[0])<<8 + int(body[1])
+				e.in = append(e.in, 0x40, 2, body[id], body[id+1])
+			}
+		case rest[0]>>4 == 4:
+			e.pubacks++
+		}
+		rest = rest[at+n:]
+	}
+	e.cond.Broadcast()
+	return len(p), nil
+}
+
+func (e *echo) feed(b []byte) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.in = append(e.in, b...)
+	e.cond.Broadcast()
+}
+
+// await waits until so many messages and PUBACKs came, and begins to count anew.
+func (e *echo) await(messages, pubacks int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for e.messages < messages || e.pubacks < pubacks {
+		e.cond.Wait()
+	}
+	e.messages, e.pubacks = e.messages-messages, e.pubacks-pubacks
+}
+
+func (e *echo) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = true
+	e.cond.Broadcast()
+	return nil
+}
+
+func (*echo) RemoteAddr() net.Addr               { return &net.UnixAddr{} }
+func (*echo) SetReadDeadline(time.Time) error    { return nil }
+func (*echo) SetWriteDeadline(t time.Time) error { return nil }
+
+// fan is a publisher and its receivers.
+type fan struct {
+	pub       *echo
+	receivers []*echo
+	batch     []byte
+	acks      int
+}
+
+const fanBatch = 50
+
+// newFan connects a publisher of 50 messages at a time and so many receivers.
+func newFan(t testing.TB, v, qos byte, receivers int) *fan {
+	r := newRig(t)
+	f := &fan{pub: newEcho()}
+	words := &client{version: v}
+	for i := range receivers {
+		e := newEcho()
+		f.receivers = append(f.receivers, e)
+		e.feed(append(hello{id: fmt.Sprint("r", i), clean: true}.bytes(v), words.subscribe(1, qos, "t/+")...))
+		e.feed(words.publish("t/ready", "x", qos, 1))
+		r.serve(e, nil)
+		e.await(1, 0)
+	}
+	f.pub.feed(hello{id: "pub", clean: true}.bytes(v))
+	r.serve(f.pub, nil)
+	for i := range fanBatch {
+		f.batch = append(f.batch, words.publish("t/a", payload(100), qos, uint16(i+1))...)
+	}
+	f.acks = fanBatch * int(qos)
+	for i, e := range f.receivers { // those before have seen the tests of those behind
+		if missing := receivers - 1 - i; missing > 0 {
+			e.await(missing, 0)
+		}
+	}
+	return f
+}
+
+// round sends one batch, and waits until every receiver has it.
+func (f *fan) round() {
+	f.pub.feed(f.batch)
+	for _, e := range f.receivers {
+		e.await(fanBatch, 0)
+	}
+	f.pub.await(0, f.acks)
+}
+
+func BenchmarkPublish(b *testing.B) {
+	for _, v := range []byte{3, 5} {
+		for _, qos := range []byte{0, 1} {
+			for _, n := range []int{1, 100} {
+				b.Run(fmt.Sprintf("v%d/qos%d/%d", v, qos, n), func(b *testing.B) {
+					f := newFan(b, v, qos, n)
+					b.ReportAllocs()
+					for b.Loop() {
+						f.round()
+					}
+					deliveries := float64(b.N) * fanBatch * float64(n)
+					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/deliveries, "ns/delivery")
+				})
+			}
+		}
+	}
+}
