@@ -1,0 +1,76 @@
+package control
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// docs is the root of the repository, where the documents are.
+const docs = "../.."
+
+// The list of operations that people read is the table that answers them.
+func TestCompatibilityListsTheOperations(t *testing.T) {
+	t.Parallel()
+	var have []string
+	for _, op := range operations() {
+		have = append(have, op.name)
+	}
+	told := operationsIn(t, filepath.Join(docs, "docs", "compatibility.md"), "### Control-plane operations")
+	for _, name := range have {
+		if !slices.Contains(told, name) {
+			t.Errorf("docs/compatibility.md does not list %s", name)
+		}
+	}
+	for i, name := range told {
+		if !slices.Contains(have, name) {
+			t.Errorf("docs/compatibility.md lists %s, which is not in the table of operations", name)
+		}
+		if slices.Contains(told[:i], name) {
+			t.Errorf("docs/compatibility.md lists %s twice", name)
+		}
+	}
+}
+
+// Where their number is told, it is theirs.
+func TestDocumentsCountTheOperations(t *testing.T) {
+	t.Parallel()
+	want := fmt.Sprintf("%d operations", len(operations()))
+	for _, file := range []string{"README.md", "CHANGELOG.md"} {
+		if !strings.Contains(read(t, filepath.Join(docs, file)), want) {
+			t.Errorf("%s does not say %q", file, want)
+		}
+	}
+}
+
+// operationsIn gives what stands in the second column of the table under a heading.
+func operationsIn(t *testing.T, file, heading string) (names []string) {
+	t.Helper()
+	_, section, ok := strings.Cut(read(t, file), heading+"\n")
+	if !ok {
+		t.Fatalf("%s has no section %q", file, heading)
+	}
+	section, _, _ = strings.Cut(section, "\n#")
+	for line := range strings.Lines(section) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 4 || strings.HasPrefix(line, "|---") || strings.TrimSpace(cells[2]) == "operations" {
+			continue
+		}
+		for name := range strings.SplitSeq(cells[2], ",") {
+			names = append(names, strings.TrimSpace(name))
+		}
+	}
+	return names
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file) //nolint:gosec // a document of this repository
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
