@@ -328,7 +328,7 @@ func (c *Connection) Persistent() bool {
 	return c.expiry > 0
 }
 
-// SetExpiry replaces the session's expiry; nil leaves it.
+// SetExpiry replaces the session's expiry; nil leaves it. A connection that has ended has no say in it any more.
 func (c *Connection) SetExpiry(expiry *time.Duration) {
 	if expiry == nil {
 		return
@@ -336,6 +336,9 @@ func (c *Connection) SetExpiry(expiry *time.Duration) {
 	sh := c.b.shard(c.session.clientID)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	if c.session.owner != c || c.session.left != 0 {
+		return
+	}
 	c.expiry = min(*expiry, c.b.limits.SessionExpiryMax)
 	c.session.expiry = c.expiry
 }

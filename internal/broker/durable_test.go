@@ -2,7 +2,9 @@ package broker
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -41,12 +43,9 @@ type promises struct {
 func (p *promises) clone() *promises {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := &promises{messages: map[string][]string{}, retained: map[string]int{}}
+	c := &promises{messages: map[string][]string{}, retained: maps.Clone(p.retained)}
 	for id, m := range p.messages {
-		c.messages[id] = append([]string(nil), m...)
-	}
-	for name, n := range p.retained {
-		c.retained[name] = n
+		c.messages[id] = slices.Clone(m)
 	}
 	return c
 }

@@ -111,8 +111,7 @@ func functions(t *testing.T) map[string]*ast.FuncDecl {
 // broker asks.
 func TestDoorsAuthenticateBrokerAuthorises(t *testing.T) {
 	t.Parallel()
-	s := mem.New()
-	defer s.Close()
+	s := memStore(t)
 	b := openTest(t, s, OpenLimits())
 	defer b.Close()
 	l := newLink()
@@ -163,9 +162,7 @@ func TestDoorsAuthenticateBrokerAuthorises(t *testing.T) {
 func TestOneOwnerPerClientID(t *testing.T) {
 	t.Parallel()
 	const contenders = 50
-	s := mem.New()
-	defer s.Close()
-	b := openTest(t, s, OpenLimits())
+	b := openTest(t, memStore(t), OpenLimits())
 	defer b.Close()
 	first, _ := connect(t, b, ConnectRequest{Caller: anybody("c"), Link: newLink(), Expiry: time.Hour})
 	subscribe(t, first, SubscribeRequest{Filter: "x", QoS: 1})
@@ -273,9 +270,7 @@ func noZombies(t *testing.T, b *Broker) {
 func TestHopsEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := mem.New()
-		defer s.Close()
-		b := openTest(t, s, OpenLimits())
+		b := openTest(t, memStore(t), OpenLimits())
 		defer b.Close()
 		var received int
 		var last error
@@ -306,9 +301,7 @@ func TestHopsEnd(t *testing.T) {
 // its publisher lives; retained messages come after SendRetained is called, not before.
 func TestSubackAfterRoute(t *testing.T) {
 	t.Parallel()
-	s := mem.New()
-	defer s.Close()
-	b := openTest(t, s, OpenLimits())
+	b := openTest(t, memStore(t), OpenLimits())
 	defer b.Close()
 	publishers := []*Caller{anybody("p0"), anybody("p1"), anybody("p2"), anybody("p3")}
 	var wg sync.WaitGroup

@@ -25,7 +25,11 @@ func TestACachedRouteIsAFreshOne(t *testing.T) {
 	topics := []string{"a/b", "a/c", "b", "a/b/c", "c"}
 	rapid.Check(t, func(rt *rapid.T) {
 		s := mem.New()
-		defer s.Close() //nolint:errcheck // it never fails
+		defer func() {
+			if err := s.Close(); err != nil {
+				rt.Error(err)
+			}
+		}()
 		b := openTest(t, s, OpenLimits())
 		defer b.Close()
 		publishers := []*Caller{anybody("p"), NewCaller("q", "q", sets[2], nil)}
@@ -96,9 +100,7 @@ func describeRoute(r *route) []string {
 // A cache of 64 topics forgets any one of them when it is full, never more than it must, and stays right.
 func TestTheRouteCacheIsBounded(t *testing.T) {
 	t.Parallel()
-	s := mem.New()
-	defer s.Close() //nolint:errcheck // it never fails
-	b := openTest(t, s, OpenLimits())
+	b := openTest(t, memStore(t), OpenLimits())
 	defer b.Close()
 	l := newLink()
 	c, _ := connect(t, b, ConnectRequest{Caller: anybody("c"), Link: l})

@@ -1,0 +1,199 @@
+package broker
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/thingwire/thingwire/internal/store/mem"
+)
+
+// nullLink takes everything and remembers the newest number.
+type nullLink struct {
+	conn *Connection
+	mu   sync.Mutex
+	seqs []uint64
+}
+
+func (l *nullLink) Deliver(ds []Delivery, _ bool) (int, bool) {
+	if ds[0].Seq != 0 {
+		l.mu.Lock()
+		for i := range ds {
+			l.seqs = append(l.seqs, ds[i].Seq)
+		}
+		l.mu.Unlock()
+	}
+	return len(ds), false
+}
+
+func (l *nullLink) Flush() bool { return false }
+func (l *nullLink) Kick(Cause)  {}
+
+// ack acknowledges what was delivered.
+func (l *nullLink) ack() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conn.Ack(l.seqs)
+	l.seqs = l.seqs[:0]
+}
+
+// stage is a publisher and its receivers.
+type stage struct {
+	b     *Broker
+	by    *Caller
+	links []*nullLink
+	p     *Batch
+	done  chan struct{}
+}
+
+func newStage(tb testing.TB, receivers int, persistent bool) *stage {
+	tb.Helper()
+	st := mem.New()
+	s := &stage{b: openTest(tb, st, OpenLimits()), by: anybody("p"), done: make(chan struct{}, 1)}
+	tb.Cleanup(func() {
+		s.b.Close()
+		if err := st.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	s.p = &Batch{Done: func(*Batch) { s.done <- struct{}{} }}
+	for i := range receivers {
+		l := &nullLink{}
+		r := ConnectRequest{Caller: anybody(fmt.Sprint(i)), Link: l}
+		if persistent {
+			r.Expiry = time.Hour
+		}
+		l.conn, _ = connect(tb, s.b, r)
+		subscribe(tb, l.conn, SubscribeRequest{Filter: "bench/+", QoS: 1})
+		s.links = append(s.links, l)
+	}
+	return s
+}
+
+// publish publishes a batch of n messages and waits until it is done.
+func (s *stage) publish(n int, qos byte, payload []byte) {
+	s.p.Reset()
+	for range n {
+		m := s.p.Add()
+		m.Topic, m.Payload, m.QoS = "bench/1", payload, qos
+	}
+	if !s.b.Publish(s.by, s.p) {
+		<-s.done
+	}
+}
+
+func (s *stage) ack() {
+	for _, l := range s.links {
+		l.ack()
+	}
+}
+
+// A message that no store has to keep costs no memory, however many clean sessions receive it: what links make of it is
+// theirs.
+func TestPublishToCleanSessionsDoesNotAllocate(t *testing.T) {
+	payload := make([]byte, 100)
+	for _, receivers := range []int{0, 1, 100} {
+		for _, qos := range []byte{0, 1} {
+			s := newStage(t, receivers, false)
+			for range 4 {
+				s.publish(10, qos, payload)
+			}
+			if n := testing.AllocsPerRun(100, func() { s.publish(10, qos, payload) }); n != 0 {
+				t.Errorf("QoS %d to %d receivers: %v allocations per batch of 10", qos, receivers, n)
+			}
+		}
+	}
+}
+
+// QoS 0 to persistent sessions needs no store either.
+func TestPublishQoS0ToPersistentSessionsDoesNotAllocate(t *testing.T) {
+	s := newStage(t, 100, true)
+	payload := make([]byte, 100)
+	for range 4 {
+		s.publish(10, 0, payload)
+	}
+	if n := testing.AllocsPerRun(100, func() { s.publish(10, 0, payload) }); n != 0 {
+		t.Errorf("%v allocations per batch of 10", n)
+	}
+}
+
+// Another topic each time costs the matching and the ARN for each of two questions, the publisher's and the receiver's, and
+// no memory that stays: one route is the scratch of all.
+func TestPublishToANewTopicAllocatesTwoARNs(t *testing.T) {
+	s := newStage(t, 1, false)
+	topics := make([]string, 1000)
+	for i := range topics {
+		topics[i] = fmt.Sprintf("bench/%d", i)
+	}
+	i := 0
+	publish := func() {
+		s.p.Reset()
+		s.p.Add().Topic = topics[i%len(topics)]
+		i++
+		s.b.Publish(s.by, s.p)
+	}
+	for range 100 {
+		publish()
+	}
+	if n := testing.AllocsPerRun(500, publish); n > 2 {
+		t.Errorf("%v allocations per message, want 2", n)
+	}
+}
+
+func BenchmarkPublish(b *testing.B) {
+	payload := make([]byte, 100)
+	for _, persistent := range []bool{false, true} {
+		for _, receivers := range []int{0, 1, 100} {
+			for _, qos := range []byte{0, 1} {
+				for _, batch := range []int{1, 50} {
+					kind := map[bool]string{true: "persistent", false: "clean"}[persistent]
+					b.Run(fmt.Sprintf("%s/receivers=%d/qos=%d/batch=%d", kind, receivers, qos, batch), func(b *testing.B) {
+						s := newStage(b, receivers, persistent)
+						b.ReportAllocs()
+						for n := 0; n < b.N; n += batch { // an operation is a message
+							s.publish(batch, qos, payload)
+							if persistent && qos > 0 {
+								s.ack()
+							}
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+// BenchmarkResume is a client that comes back to 10,000 messages.
+func BenchmarkResume(b *testing.B) {
+	const waiting = 10_000
+	s := newStage(b, 1, true)
+	s.links[0].conn.Close(Cause{})
+	payload := make([]byte, 100)
+	for range waiting / 50 {
+		s.publish(50, 1, payload)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		l := &nullLink{}
+		l.conn, _ = connect(b, s.b, ConnectRequest{Caller: anybody("0"), Link: l, Expiry: time.Hour})
+		s.b.work.wg.Wait()
+		if len(l.seqs) != waiting {
+			b.Fatalf("%d messages came", len(l.seqs))
+		}
+		l.conn.Close(Cause{})
+	}
+}
+
+// BenchmarkConnect is a clean client that connects, subscribes and goes.
+func BenchmarkConnect(b *testing.B) {
+	s := newStage(b, 0, false)
+	l := &nullLink{}
+	reqs := []SubscribeRequest{{Filter: "a/b"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		c, _ := connect(b, s.b, ConnectRequest{Caller: anybody("c"), Link: l})
+		c.Subscribe(reqs, true)
+		c.Close(Cause{})
+	}
+}
