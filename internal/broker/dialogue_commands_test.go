@@ -42,6 +42,9 @@ var commands = map[string]command{
 }
 
 func (d *dialogue) cmdLimits(td *datadriven.TestData) {
+	if td.HasArg("aws") {
+		d.limits = AWSLimits()
+	}
 	d.limits.QueueMessages = num(d.t, td, "queue", d.limits.QueueMessages)
 	d.limits.QueueBytes = int64(num(d.t, td, "bytes", int(d.limits.QueueBytes)))
 	d.limits.Subscriptions = num(d.t, td, "subscriptions", d.limits.Subscriptions)

@@ -24,7 +24,7 @@ import (
 // TestDialogues runs the files of testdata, each in a bubble of its own: hours pass in no time, and what is printed is
 // all that a command has led to. Rewrite them with -rewrite and review them as text.
 //
-//	limits [queue=N] [bytes=N] [subscriptions=N] [payload=N]      before the first client
+//	limits [aws] [queue=N] [bytes=N] [subscriptions=N] [payload=N]      before the first client
 //	policy c=NAME                     lines "allow|deny ACTION RESOURCE [if CONDITION]"; a live client follows at once
 //	connect c=NAME [id=ID] [v=3|5] [clean] [expiry=1h] [will=TOPIC [willpayload=P] [willqos=1] [willretain] [willdelay=D]]
 //	        [room=N] [noack] [nostart]       a client acknowledges by itself, unless noack; room is what its link takes
