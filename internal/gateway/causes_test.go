@@ -22,7 +22,7 @@ func TestEveryCloseHasACause(t *testing.T) {
 	}
 	for _, tt := range []end{
 		{"DISCONNECT", journal.Disconnect, "CLIENT_INITIATED_DISCONNECT", "DISCONNECT", func(_ *rig, c *client) { c.send(disconnect()) }},
-		{"socket closed", journal.Disconnect, "CONNECTION_LOST", "", func(_ *rig, c *client) { c.nc.Close() }},
+		{"socket closed", journal.Disconnect, "CONNECTION_LOST", "", func(_ *rig, c *client) { c.hangUp() }},
 		{"silence", journal.Disconnect, "MQTT_KEEP_ALIVE_TIMEOUT", "", func(*rig, *client) { pass(time.Hour) }},
 		{"broken PUBLISH", journal.Disconnect, "CLIENT_ERROR", "PUBLISH", func(_ *rig, c *client) { c.say(frame(0x30, str("a/+"), []byte{0})) }},
 		{"broken SUBSCRIBE", journal.Disconnect, "CLIENT_ERROR", "SUBSCRIBE", func(_ *rig, c *client) { c.say(frame(0x82, u16(0), []byte{0})) }},
@@ -75,7 +75,7 @@ func TestEveryRefusedConnectHasACause(t *testing.T) {
 			c := r.dial()
 			c.say(first)
 			synctest.Wait()
-			c.nc.Close()
+			_ = c.nc.Close()
 			synctest.Wait()
 			found := 0
 			for _, e := range r.journal.Query(journal.Query{Failures: true}) {

@@ -135,6 +135,9 @@ func (c *client) send(packets ...[]byte) {
 	}
 }
 
+// hangUp closes the socket without a word.
+func (c *client) hangUp() { _ = c.nc.Close() }
+
 // say writes packets to a server that may close before it has read them all.
 func (c *client) say(packets ...[]byte) { _, _ = c.nc.Write(bytes.Join(packets, nil)) }
 

@@ -14,7 +14,7 @@ const connectTimeout = 30 * time.Second
 
 // open waits for CONNECT and answers it. It reports whether the connection lives.
 func (c *conn) open() bool {
-	_ = c.raw.SetReadDeadline(time.Now().Add(connectTimeout)) //nolint:errcheck // the read that follows fails then
+	_ = c.raw.SetReadDeadline(time.Now().Add(connectTimeout)) // the read that follows fails then
 	f, err := c.firstPacket()
 	if err != nil {
 		c.refuseFirst(err)
@@ -31,7 +31,7 @@ func (c *conn) open() bool {
 		c.refuseConnect(err)
 		return false
 	}
-	_ = c.raw.SetReadDeadline(time.Time{}) //nolint:errcheck // the read that follows fails then
+	_ = c.raw.SetReadDeadline(time.Time{}) // the read that follows fails then
 	if c.cause.Load() != nil {
 		return false // it was ended meanwhile, and the deadline was that end's
 	}
@@ -150,7 +150,7 @@ func (c *conn) will(w *mqtt.Will) *broker.Message {
 	if w.Props.Has.Has(mqtt.PropMessageExpiry) {
 		m.Expiry = max(1, w.Props.MessageExpiry)
 	}
-	m.Props, _ = c.properties(&w.Props) //nolint:errcheck // checkConnect has asked before
+	m.Props, _ = c.properties(&w.Props) // checkConnect has asked before
 	return m
 }
 

@@ -128,10 +128,10 @@ func TestRequestProblemInformation(t *testing.T) {
 // disconnected, and any packet counts [MQTT-3.1.2-22].
 func TestKeepAlive(t *testing.T) {
 	for _, v := range []byte{3, 5} {
-		for asked, used := range map[uint16]time.Duration{0: 1200, 1: 30, 29: 30, 30: 30, 100: 100, 1200: 1200, 1201: 1200, 65535: 1200} {
+		for asked, used := range map[uint16]int{0: 1200, 1: 30, 29: 30, 30: 30, 100: 100, 1200: 1200, 1201: 1200, 65535: 1200} {
 			t.Run(fmt.Sprintf("%d %d s", v, asked), func(t *testing.T) {
 				bubble(t, func(t *testing.T, r *rig) {
-					limit := used * time.Second * 3 / 2
+					limit := time.Duration(used) * time.Second * 3 / 2
 					c := r.dial()
 					c.hello(v, hello{id: "c", clean: true, keepAlive: asked})
 					for range 3 {
@@ -240,14 +240,14 @@ func TestSessionPresent(t *testing.T) {
 			c.wantSeen(want)
 			return c
 		}
-		connect(5, false, "CONNACK 00 present=false").nc.Close()
-		connect(5, false, "CONNACK 00 present=true").nc.Close()
-		connect(3, false, "CONNACK 00 present=false").nc.Close()
-		connect(5, false, "CONNACK 00 present=true").nc.Close()
-		connect(5, true, "CONNACK 00 present=false").nc.Close()
+		connect(5, false, "CONNACK 00 present=false").hangUp()
+		connect(5, false, "CONNACK 00 present=true").hangUp()
+		connect(3, false, "CONNACK 00 present=false").hangUp()
+		connect(5, false, "CONNACK 00 present=true").hangUp()
+		connect(5, true, "CONNACK 00 present=false").hangUp()
 		pass(61 * time.Second)
-		connect(5, false, "CONNACK 00 present=false").nc.Close()
-		connect(3, false, "CONNACK 00 present=true").nc.Close()
+		connect(5, false, "CONNACK 00 present=false").hangUp()
+		connect(3, false, "CONNACK 00 present=true").hangUp()
 	})
 }
 
@@ -262,8 +262,8 @@ func TestWill(t *testing.T) {
 		{"DISCONNECT", 3, func(c *client) { c.send(disconnect()) }, []string{}},
 		{"DISCONNECT", 5, func(c *client) { c.send(disconnect()) }, []string{}},
 		{"DISCONNECT with will", 5, func(c *client) { c.send(frame(0xE0, []byte{4})) }, []string{"PUBLISH will gone"}},
-		{"socket closed", 3, func(c *client) { c.nc.Close() }, []string{"PUBLISH will gone"}},
-		{"socket closed", 5, func(c *client) { c.nc.Close() }, []string{"PUBLISH will gone"}},
+		{"socket closed", 3, func(c *client) { c.hangUp() }, []string{"PUBLISH will gone"}},
+		{"socket closed", 5, func(c *client) { c.hangUp() }, []string{"PUBLISH will gone"}},
 		{"broken rule", 5, func(c *client) { c.say([]byte{0, 0}) }, []string{"PUBLISH will gone"}},
 		{"silence", 3, func(*client) { pass(46 * time.Second) }, []string{"PUBLISH will gone"}},
 	} {

@@ -6,6 +6,9 @@ import (
 	"testing/synctest"
 
 	"github.com/eclipse/paho.golang/packets"
+
+	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/store/mem"
 )
 
 // may is a policy that allows some actions everywhere.
@@ -29,45 +32,76 @@ func TestDenied(t *testing.T) {
 		reason string
 	}{
 		{
-			"CONNECT", may("Publish", "Subscribe", "Receive"), hello{}, nil,
-			[]string{"closed"}, []string{"CONNACK 87 present=false", "closed"}, "FORBIDDEN_ACCESS",
+			"CONNECT", may("Publish", "Subscribe", "Receive"),
+			hello{},
+			nil,
+			[]string{"closed"},
+			[]string{"CONNACK 87 present=false", "closed"},
+			"FORBIDDEN_ACCESS",
 		},
 		{
-			"SUBSCRIBE", may("Connect", "Publish", "Receive"), hello{},
+			"SUBSCRIBE", may("Connect", "Publish", "Receive"),
+			hello{},
 			func(c *client) []byte { return c.subscribe(7, 1, "a") },
-			[]string{"closed"}, []string{"SUBACK 7 [87]"}, "AUTH_ERROR",
+			[]string{"closed"},
+			[]string{"SUBACK 7 [87]"},
+			"AUTH_ERROR",
 		},
 		{
-			"SUBSCRIBE to one of two", document(statement("Allow", "Connect", "*"), statement("Allow", "Subscribe", "topicfilter/a")), hello{},
+			"SUBSCRIBE to one of two", document(statement("Allow", "Connect", "*"), statement("Allow", "Subscribe", "topicfilter/a")),
+			hello{},
 			func(c *client) []byte { return c.subscribe(7, 1, "a", "b") },
-			[]string{"closed"}, []string{"SUBACK 7 [01 87]"}, "AUTH_ERROR",
+			[]string{"closed"},
+			[]string{"SUBACK 7 [01 87]"},
+			"AUTH_ERROR",
 		},
 		{
-			"PUBLISH QoS 1", may("Connect", "Subscribe", "Receive"), hello{},
+			"PUBLISH QoS 1", may("Connect", "Subscribe", "Receive"),
+			hello{},
 			func(c *client) []byte { return c.publish("a", "x", 1, 9) },
-			[]string{"closed"}, []string{"PUBACK 9 87"}, "AUTH_ERROR",
+			[]string{"closed"},
+			[]string{"PUBACK 9 87"},
+			"AUTH_ERROR",
 		},
 		{
-			"PUBLISH QoS 0", may("Connect", "Subscribe", "Receive"), hello{},
+			"PUBLISH QoS 0", may("Connect", "Subscribe", "Receive"),
+			hello{},
 			func(c *client) []byte { return c.publish("a", "x", 0, 0) },
-			[]string{"closed"}, []string{"DISCONNECT 87", "closed"}, "AUTH_ERROR",
+			[]string{"closed"},
+			[]string{"DISCONNECT 87", "closed"},
+			"AUTH_ERROR",
 		},
 		{
-			"PUBLISH with RETAIN", may("Connect", "Publish"), hello{},
+			"PUBLISH with RETAIN", may("Connect", "Publish"),
+			hello{},
 			func(c *client) []byte { return c.retained("a", "x", 1, 9) },
-			[]string{"closed"}, []string{"PUBACK 9 87"}, "AUTH_ERROR",
+			[]string{"closed"},
+			[]string{"PUBACK 9 87"},
+			"AUTH_ERROR",
 		},
 		{
-			"will", may("Connect"), hello{will: &packets.Publish{Topic: "w"}}, nil,
-			[]string{"closed"}, []string{"CONNACK 87 present=false", "closed"}, "FORBIDDEN_ACCESS",
+			"will", may("Connect"),
+			hello{will: &packets.Publish{Topic: "w"}},
+			nil,
+			[]string{"closed"},
+			[]string{"CONNACK 87 present=false", "closed"},
+			"FORBIDDEN_ACCESS",
 		},
 		{
-			"will with RETAIN", may("Connect", "Publish"), hello{will: &packets.Publish{Topic: "w", Retain: true}}, nil,
-			[]string{"closed"}, []string{"CONNACK 87 present=false", "closed"}, "FORBIDDEN_ACCESS",
+			"will with RETAIN", may("Connect", "Publish"),
+			hello{will: &packets.Publish{Topic: "w", Retain: true}},
+			nil,
+			[]string{"closed"},
+			[]string{"CONNACK 87 present=false", "closed"},
+			"FORBIDDEN_ACCESS",
 		},
 		{
-			"will on a reserved topic", may("Connect", "Publish"), hello{will: &packets.Publish{Topic: "$w"}}, nil,
-			[]string{"closed"}, []string{"CONNACK 90 present=false", "closed"}, "CLIENT_ERROR",
+			"will on a reserved topic", may("Connect", "Publish"),
+			hello{will: &packets.Publish{Topic: "$w"}},
+			nil,
+			[]string{"closed"},
+			[]string{"CONNACK 90 present=false", "closed"},
+			"CLIENT_ERROR",
 		},
 	} {
 		for _, v := range []byte{3, 5} {
@@ -188,29 +222,43 @@ func TestRightsFollowAtOnce(t *testing.T) {
 	}
 }
 
-// TestRightsThatChangeDuringConnect: the change was lost when it came between the question for the rights and the
-// session. The store is held, so that both stand just there: the change becomes durable first, then the session.
+// TestRightsThatChangeDuringConnect: a change was lost when it came between the question for the rights and the session.
+// CONNECT stands just there while the store of the sessions is held; the registry has one of its own.
 func TestRightsThatChangeDuringConnect(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		d := r.device(allowAll)
 		c := r.dialAs(d)
 		c.version = 5
 		r.store.Hold()
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			r.change(d, may("Connect"))
-		}()
-		synctest.Wait()
 		c.send(hello{id: "c", props: &packets.Properties{SessionExpiryInterval: new(uint32(60))}}.bytes(5))
 		c.wantSeen()
 		if conn := r.only(); conn.caller == nil || conn.session != nil {
 			t.Fatal("CONNECT is not where it should be")
 		}
+		r.change(d, may("Connect"))
+		synctest.Wait()
 		r.store.Release()
-		<-done
 		c.wantSeen("CONNACK 00 present=false")
 		c.send(c.publish("a", "x", 1, 1))
 		c.wantSeen("PUBACK 1 87")
-	})
+	}, func(r *rig, _ *broker.Limits) { r.identity = mem.New() })
+}
+
+// TestCertificateThatGoesDuringConnect: the connection ends, and nothing comes before CONNACK [MQTT-3.2.0-1].
+func TestCertificateThatGoesDuringConnect(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		d := r.device(allowAll)
+		c := r.dialAs(d)
+		c.version = 5
+		r.store.Hold()
+		c.send(hello{id: "c", props: &packets.Properties{SessionExpiryInterval: new(uint32(60))}}.bytes(5))
+		c.wantSeen()
+		must(t, r.registry.UpdateCertificate(t.Context(), d.id, "INACTIVE"))
+		c.wantSeen("closed")
+		r.store.Release()
+		synctest.Wait()
+		if n := len(r.gateway.conns); n != 0 {
+			t.Errorf("%d connections are left", n)
+		}
+	}, func(r *rig, _ *broker.Limits) { r.identity = mem.New() })
 }

@@ -219,11 +219,11 @@ func TestStoredMessagesAwaitTheClient(t *testing.T) {
 			c := back("PUBLISH t id=1 1", "PUBLISH t id=2 2", "PUBLISH t id=3 3")
 			c.send(puback(2))
 			c.wantSeen()
-			c.nc.Close()
+			_ = c.nc.Close()
 			c = back("PUBLISH t id=1 1", "PUBLISH t id=2 3")
 			c.send(puback(1), puback(2))
 			c.wantSeen()
-			c.nc.Close()
+			_ = c.nc.Close()
 			back().ping()
 		})
 	}

@@ -54,14 +54,14 @@ func (e *echo) Write(p []byte) (int, error) {
 			}
 		}
 		body := rest[at : at+n]
-		switch {
-		case rest[0]>>4 == 3:
+		switch rest[0] >> 4 {
+		case 3:
 			e.messages++
 			if rest[0]&0x06 != 0 {
 				id := 2 + int(body[0])<<8 + int(body[1])
 				e.in = append(e.in, 0x40, 2, body[id], body[id+1])
 			}
-		case rest[0]>>4 == 4:
+		case 4:
 			e.pubacks++
 		}
 		rest = rest[at+n:]

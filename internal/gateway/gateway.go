@@ -162,7 +162,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	}
 	g.closing = true
 	for _, l := range g.listeners {
-		_ = l.Close() //nolint:errcheck // it accepts no more either way
+		_ = l.Close() // it accepts no more either way
 	}
 	for c := range g.conns {
 		c.fail(broker.Cause{
@@ -170,7 +170,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		})
 	}
 	for c := range g.strangers {
-		_ = c.Close() //nolint:errcheck // nobody has heard of it
+		_ = c.Close() // nobody has heard of it
 	}
 	g.mu.Unlock()
 	g.accepting.Wait()

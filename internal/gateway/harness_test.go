@@ -29,6 +29,7 @@ import (
 type rig struct {
 	t         testing.TB
 	store     *mem.Store
+	identity  *mem.Store // the registry's, the same unless a test sets another
 	broker    *broker.Broker
 	registry  *registry.Registry
 	authority *registry.Authority
@@ -47,13 +48,16 @@ func newRig(t testing.TB, opts ...rigOption) *rig {
 	for _, o := range opts {
 		o(r, &limits)
 	}
+	if r.identity == nil {
+		r.identity = r.store
+	}
 	log := slog.New(r.book)
 	var err error
 	r.broker, err = broker.Open(t.Context(), broker.Config{
 		Store: r.store, Limits: limits, Log: log, Account: "000000000000", Region: "us-east-1",
 	})
 	must(t, err)
-	r.registry, err = registry.Open(t.Context(), registry.Config{Store: r.store, Authority: r.authority})
+	r.registry, err = registry.Open(t.Context(), registry.Config{Store: r.identity, Authority: r.authority})
 	must(t, err)
 	r.journal, err = journal.Open(journal.Options{})
 	must(t, err)
@@ -71,6 +75,9 @@ func (r *rig) close() {
 	r.registry.Close()
 	must(r.t, r.journal.Close())
 	must(r.t, r.store.Close())
+	if r.identity != r.store {
+		must(r.t, r.identity.Close())
+	}
 }
 
 func (r *rig) shutdown() {

@@ -37,7 +37,7 @@ func newHTTPDoor(g *Gateway, h http.Handler) *httpDoor {
 	}
 	go func() {
 		defer close(d.done)
-		_ = d.server.Serve(d) //nolint:errcheck // it always ends with ErrServerClosed
+		_ = d.server.Serve(d) // it always ends with ErrServerClosed
 	}()
 	return d
 }
@@ -52,11 +52,11 @@ func ListenerOf(ctx context.Context) Kind {
 }
 
 // notThere answers what Thingwire does not have, in AWS's shape.
-func notThere(w http.ResponseWriter, r *http.Request) {
+func notThere(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("x-amzn-ErrorType", "NotImplementedException")
 	w.WriteHeader(http.StatusNotImplemented)
-	_, _ = w.Write([]byte(`{"message":"Thingwire does not answer HTTP requests on this listener yet; see docs/compatibility.md"}` + "\n")) //nolint:errcheck // the client is gone
+	_, _ = w.Write([]byte(`{"message":"Thingwire does not answer HTTP requests on this listener yet; see docs/compatibility.md"}` + "\n")) // the client is gone
 }
 
 // take hands a socket to the server. The server never sees a bare *tls.Conn: it closes ALPN names it does not know.
@@ -64,7 +64,7 @@ func (d *httpDoor) take(kind Kind, nc net.Conn, first []byte) {
 	select {
 	case d.conns <- &replayConn{Conn: nc, kind: kind, first: first}:
 	case <-d.quit:
-		_ = nc.Close() //nolint:errcheck // the end
+		_ = nc.Close() // the end
 	}
 }
 
@@ -90,9 +90,9 @@ func (d *httpDoor) Addr() net.Addr { return &net.TCPAddr{} }
 func (d *httpDoor) shutdown(ctx context.Context) error {
 	err := d.server.Shutdown(ctx)
 	if err != nil {
-		_ = d.server.Close() //nolint:errcheck // those who would not end in time
+		_ = d.server.Close() // those who would not end in time
 	}
-	_ = d.Close() //nolint:errcheck // never fails
+	_ = d.Close() // never fails
 	<-d.done
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -47,7 +48,7 @@ func (g *Gateway) Listen(kind Kind, addr string) (net.Addr, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closing {
-		_ = l.Close() //nolint:errcheck // nobody knows it
+		_ = l.Close() // nobody knows it
 		return nil, fault.New(fault.Unavailable, "the gateway is shutting down")
 	}
 	g.listeners = append(g.listeners, l)
@@ -64,12 +65,13 @@ func (g *Gateway) accept(kind Kind, l net.Listener) {
 			return
 		}
 		if err != nil {
-			g.log.Error("no socket can be accepted", "listener", string(kind), "err", err)
-			time.Sleep(50 * time.Millisecond)
+			g.log.LogAttrs(context.Background(), slog.LevelError, "no socket can be accepted",
+				slog.String("listener", string(kind)), slog.Any("err", err))
+			<-time.NewTimer(50 * time.Millisecond).C
 			continue
 		}
 		if !g.letIn(raw) {
-			_ = raw.Close() //nolint:errcheck // it was never used
+			_ = raw.Close() // it was never used
 			continue
 		}
 		g.serving.Go(func() { g.greet(kind, tc, raw) })
@@ -117,7 +119,7 @@ func (g *Gateway) greet(kind Kind, tc *tls.Config, raw net.Conn) {
 	g.known(raw)
 	if err != nil {
 		g.noteStranger(kind, raw, &state, err)
-		_ = raw.Close() //nolint:errcheck // it is refused
+		_ = raw.Close() // it is refused
 	}
 }
 

@@ -66,6 +66,6 @@ func looksLikeHTTP(b []byte) bool {
 
 func refuseHTTP(nc net.Conn, kind Kind) {
 	text := "this is the " + string(kind) + " listener of Thingwire: it speaks MQTT. HTTP is on the https and api listeners (see endpoints.json).\n"
-	_, _ = fmt.Fprintf(nc, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", //nolint:errcheck // the connection ends either way
+	_, _ = fmt.Fprintf(nc, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", // the connection ends either way
 		len(text), text)
 }

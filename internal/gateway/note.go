@@ -67,7 +67,8 @@ func (g *Gateway) noteRefused(c *conn, cause broker.Cause, trace string) {
 	e := describe(c.entry(journal.Connect), cause)
 	e.LogLevel, e.Packet, e.TraceID = journal.LevelError, "CONNECT", trace
 	g.record(e)
-	g.log.Debug("connect refused", "client_id", c.clientID, "from", c.remote, "cause", cause.Text)
+	g.log.LogAttrs(context.Background(), slog.LevelDebug, "connect refused", slog.String("client_id", c.clientID),
+		slog.Any("from", c.remote), slog.String("cause", cause.Text))
 }
 
 // noteClosed records the end of a connection that was accepted.
@@ -81,8 +82,8 @@ func (g *Gateway) noteClosed(c *conn, cause broker.Cause) {
 		return // noteRefused or noteStranger has told
 	}
 	g.record(e)
-	g.log.Log(context.Background(), slog.LevelDebug, "disconnected", "client_id", c.clientID, "from", c.remote,
-		"reason", string(cause.Reason), "cause", cause.Text)
+	g.log.LogAttrs(context.Background(), slog.LevelDebug, "disconnected", slog.String("client_id", c.clientID),
+		slog.Any("from", c.remote), slog.String("reason", string(cause.Reason)), slog.String("cause", cause.Text))
 }
 
 // describe fills in a cause.
@@ -111,7 +112,8 @@ func (g *Gateway) noteStranger(kind Kind, raw net.Conn, state *tls.ConnectionSta
 		e.Reason = r.reason
 	}
 	g.record(broker.Entry(e, err))
-	g.log.Info("connection refused", "listener", string(kind), "from", raw.RemoteAddr().String(), "cause", err.Error())
+	g.log.LogAttrs(context.Background(), slog.LevelInfo, "connection refused", slog.String("listener", string(kind)),
+		slog.String("from", raw.RemoteAddr().String()), slog.String("cause", err.Error()))
 }
 
 // noteRefusal records an operation that was refused while the connection goes on (MQTT 5).

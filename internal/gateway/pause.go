@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"context"
+	"log/slog"
 	"time"
 )
 
@@ -96,7 +98,7 @@ func (s *slowReceiver) end() {
 	defer o.mu.Unlock()
 	if o.freed == s.freed && o.congested && !o.slow {
 		o.slow = true
-		o.c.gateway.log.Warn("receiver does not read: publishers no longer wait for it",
-			"client_id", o.c.clientID, "unsent_bytes", o.unsent)
+		o.c.gateway.log.LogAttrs(context.Background(), slog.LevelWarn, "receiver does not read: publishers no longer wait for it",
+			slog.String("client_id", o.c.clientID), slog.Int("unsent_bytes", o.unsent))
 	}
 }

@@ -192,7 +192,7 @@ func TestOversizedPacketMakesNoBuffer(t *testing.T) {
 			t.Errorf("a buffer of %d bytes", n)
 		}
 		c.wantSeen()
-		c.nc.Close()
+		_ = c.nc.Close()
 
 		d := r.join(5, "bigger")
 		conn = r.only()

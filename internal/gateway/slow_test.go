@@ -133,7 +133,7 @@ func TestPingIsAnsweredBeforeTheQueue(t *testing.T) {
 // in order once it reads, sent on the wire once.
 func TestStoredMessagesStayInTheStore(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.keeper(3, "deaf", "t").nc.Close()
+		r.keeper(3, "deaf", "t").hangUp()
 		deaf := r.dialDeaf(nil)
 		deaf.version = 3
 		deaf.send(hello{id: "deaf"}.bytes(3))

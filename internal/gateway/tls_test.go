@@ -246,7 +246,7 @@ func TestServerNames(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg, _ := r.tlsConfig(d)
 			cfg.ServerName, cfg.CipherSuites = tt.sni, tt.suites
-			cfg.InsecureSkipVerify = true //nolint:gosec // VerifyConnection does it, for the name that we want
+			cfg.InsecureSkipVerify = true // VerifyConnection does it, for the name that we want
 			if tt.suites != nil {
 				cfg.MaxVersion = tls.VersionTLS12
 			}
