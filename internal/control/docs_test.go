@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -73,4 +74,37 @@ func read(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+var witness = regexp.MustCompile("`((?:Test|Fuzz)[A-Z][A-Za-z0-9]*|[a-z_]+\\.txt|test_[a-z0-9_]+\\.py)`")
+
+// What the document names as a witness exists.
+func TestCompatibilityNamesItsWitnesses(t *testing.T) {
+	t.Parallel()
+	there := map[string]bool{}
+	for _, pattern := range []string{"internal/*/testdata/*.txt", "clients/python/test_*.py"} {
+		for _, file := range glob(t, pattern) {
+			there[filepath.Base(file)] = true
+		}
+	}
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	for _, file := range slices.Concat(glob(t, "internal/*/*_test.go"), glob(t, "thingwiretest/*_test.go")) {
+		for _, found := range declared.FindAllStringSubmatch(read(t, file), -1) {
+			there[found[1]] = true
+		}
+	}
+	for _, named := range witness.FindAllStringSubmatch(read(t, filepath.Join(docs, "docs", "compatibility.md")), -1) {
+		if !there[named[1]] {
+			t.Errorf("docs/compatibility.md names %s, which does not exist", named[1])
+		}
+	}
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(docs, pattern))
+	if err != nil || len(files) == 0 {
+		t.Fatal("nothing is there: ", pattern, err)
+	}
+	return files
 }
