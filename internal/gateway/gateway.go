@@ -113,18 +113,7 @@ func (g *Gateway) register(c *conn) {
 	g.byCert[id][c] = struct{}{}
 }
 
-// admit makes a connection one that Shutdown waits for; false when the gateway is closing.
-func (g *Gateway) admit(c *conn) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closing {
-		return false
-	}
-	g.conns[c] = struct{}{}
-	return true
-}
-
-// forget is the opposite of admit and register.
+// forget is the opposite of serveConn and register.
 func (g *Gateway) forget(c *conn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

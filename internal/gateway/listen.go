@@ -123,12 +123,15 @@ func (g *Gateway) greet(kind Kind, tc *tls.Config, raw net.Conn) {
 	}
 }
 
-// serveConn starts to serve a connection whose client is known; false when the gateway is closing. The connection gets
-// a goroutine of its own: one that did a handshake has a large stack.
+// serveConn starts to serve a connection whose client is known, and makes it one that Shutdown waits for; false when the
+// gateway is closing. The connection gets a goroutine of its own: one that did a handshake has a large stack.
 func (g *Gateway) serveConn(c *conn, first []byte) bool {
-	if !g.admit(c) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closing {
 		return false
 	}
+	g.conns[c] = struct{}{}
 	g.serving.Go(func() { c.serve(first) })
 	return true
 }
