@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"errors"
 	"log/slog"
 	"net"
@@ -107,6 +109,10 @@ func (g *Gateway) noteStranger(kind Kind, raw net.Conn, state *tls.ConnectionSta
 	}
 	if kind != MQTT {
 		e.AuthType = "AWS_X509"
+	}
+	if len(state.PeerCertificates) > 0 { // whoever it is, this is the name he can be asked for by
+		sum := sha256.Sum256(state.PeerCertificates[0].Raw)
+		e.PrincipalID = hex.EncodeToString(sum[:])
 	}
 	if r, ok := errors.AsType[*reasoned](err); ok {
 		e.Reason = r.reason

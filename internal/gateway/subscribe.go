@@ -48,11 +48,14 @@ func (c *conn) onSubscribe(f mqtt.Frame) error {
 			made = append(made, reqs[i].Filter)
 			continue
 		}
+		which := fmt.Sprintf("SUBSCRIBE %d of %d", i+1, len(results))
 		if v3 && !fault.Is(r.Err, fault.Throttled) {
-			return closeCause(r.Err, opSubscribe)
+			cause := closeCause(r.Err, opSubscribe)
+			cause.Packet = which
+			return cause
 		}
 		ack.Codes[i] = reasonCode(r.Err, opSubscribe)
-		c.noteRefusal(journal.Subscribe, fmt.Sprintf("SUBSCRIBE %d of %d", i+1, len(results)), reqs[i].Filter, ack.Codes[i], trace, r.Err)
+		c.noteRefusal(journal.Subscribe, which, reqs[i].Filter, ack.Codes[i], trace, r.Err)
 		if ack.Reason == "" {
 			ack.Reason = c.reasonString("SUBACK:"+r.Err.Error(), trace)
 		}
