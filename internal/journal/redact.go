@@ -142,14 +142,18 @@ func isNameByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
 }
 
-// nameBefore is the name at the end of s, which may be quoted.
+// nameBefore is the name at the end of s, which may be quoted. The end of a quoted topic ("home/secret": denied by …) is
+// none: it would cost the explanation.
 func nameBefore(s string) string {
-	s = strings.TrimRight(s, "\"'\\ ")
-	i := len(s)
-	for i > 0 && isNameByte(s[i-1]) {
+	name := strings.TrimRight(s, "\"'\\ ")
+	i := len(name)
+	for i > 0 && isNameByte(name[i-1]) {
 		i--
 	}
-	return s[i:]
+	if i > 0 && name[i-1] == '/' && len(name) < len(s) {
+		return ""
+	}
+	return name[i:]
 }
 
 var plainName = strings.NewReplacer("-", "", "_", "")

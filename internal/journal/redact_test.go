@@ -41,6 +41,7 @@ func TestRedactLeavesTheRest(t *testing.T) {
 	for _, s := range []string{
 		"", "lamp", "bme680/+", "why?", "a/b?", "x=1", "2001:db8::1", "TLS handshake failed: remote error: tls: unknown certificate",
 		`not allowed to publish "a/b": no policy allows iot:Publish on topic/a/b; nearest is policy p, statement 1: allowed on topic/a, asked for topic/a/b`,
+		`not allowed to publish to "home/secret": denied by policy "p" version 1, statement 0`,
 		"arn:aws:iot:us-east-1:000000000000:client/lamp", "${iot:ClientId} has no value: the request came without a client id",
 		"its condition StringEquals does not hold: iot:DomainName is \"a\", the policy has \"b\"", "$share/group/a/#",
 		"SECURITY_TOKEN_EXPIRED", "DISCONNECT: normal disconnection", "eyJust a word",

@@ -131,11 +131,11 @@ func (r *Registry) activeCertificate(ctx context.Context, certID string) (*Certi
 	if c.Status == Active {
 		return c, nil
 	}
-	name := ErrCertificateInactive
 	if c.Status == Revoked {
-		name = ErrCertificateRevoked
+		return nil, refuse(fault.Unauthenticated, ErrCertificateRevoked, "certificate %s is %s", certID, c.Status).
+			WithRemedy("it was revoked on purpose: create another with `thingwire thing create`")
 	}
-	return nil, refuse(fault.Unauthenticated, name, "certificate %s is %s", certID, c.Status).
+	return nil, refuse(fault.Unauthenticated, ErrCertificateInactive, "certificate %s is %s", certID, c.Status).
 		WithRemedy("activate it: aws iot update-certificate --certificate-id %s --new-status ACTIVE", certID)
 }
 
