@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -115,7 +116,7 @@ func (b *Broker) dropGroupQueue(name string, q store.QueueID) {
 		DropQueues: []store.QueueID{q},
 		Then: func(err error) {
 			if err != nil {
-				b.log.Error("queue of a shared subscription stays in the store", "group", name, "err", err)
+				b.log.Error("queue of a shared subscription stays in the store", slog.String("group", name), slog.Any("err", err))
 			}
 		},
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -116,7 +117,7 @@ func (g *Group) drain(id store.QueueID) {
 		var err error
 		entries, err = g.b.store.Read(context.Background(), id, after, limit, drainBytes, entries[:0])
 		if err != nil {
-			g.b.log.Error("queue of a shared subscription cannot be read", "group", g.name, "err", err)
+			g.b.log.Error("queue of a shared subscription cannot be read", slog.String("group", g.name), slog.Any("err", err))
 			g.stopDrain(id)
 			return
 		}

@@ -37,7 +37,7 @@ const (
 
 // Cause is why a connection ends: AWS's reason, the MQTT 5 reason code that the client is told (0 for none), and the
 // words for people.
-type Cause struct {
+type Cause struct { //nolint:errname // a cause is told to clients and kept; it is an error only on its way to the door
 	Reason Reason
 	Code   byte
 	Text   string

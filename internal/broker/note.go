@@ -9,22 +9,22 @@ import (
 	"github.com/thingwire/thingwire/internal/policy"
 )
 
-// Denial is the refusal of an operation by a policy: a fault.Error of kind Denied, and what decided.
-type Denial struct {
+// DeniedError is the refusal of an operation by a policy: a fault.Error of kind Denied, and what decided.
+type DeniedError struct {
 	Fault    *fault.Error
 	Action   string
 	Decision policy.Decision
 }
 
-func (d *Denial) Error() string { return d.Fault.Error() }
+func (d *DeniedError) Error() string { return d.Fault.Error() }
 
 // Unwrap makes the kind known.
-func (d *Denial) Unwrap() error { return d.Fault }
+func (d *DeniedError) Unwrap() error { return d.Fault }
 
 // Entry fills in what a journal entry says of a refusal: the words, and of a denial the policy and its statement.
 func Entry(e journal.Entry, err error) journal.Entry {
 	e.Because(err)
-	if d, ok := errors.AsType[*Denial](err); ok {
+	if d, ok := errors.AsType[*DeniedError](err); ok {
 		e.Reason, e.Details = journal.ReasonAuthorization, "Authorization Failure"
 		if d.Decision.Statement >= 0 {
 			e.Policy, e.Statement = d.Decision.Policy, statementName(d.Decision)
@@ -42,7 +42,7 @@ func statementName(d policy.Decision) string {
 
 // denied is the refusal of an action on a resource, with the nearest miss in words.
 func (b *Broker) denied(c *Caller, d policy.Decision, what, action, kind, name string, keys map[string][]string) error {
-	return &Denial{
+	return &DeniedError{
 		Fault:    fault.New(fault.Denied, "not allowed to %s %q: %s", what, name, b.explain(c, action, kind, name, keys)),
 		Action:   action,
 		Decision: d,

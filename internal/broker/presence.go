@@ -2,6 +2,7 @@ package broker
 
 import (
 	"encoding/json"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -49,7 +50,7 @@ func (b *Broker) tell(c *Caller, p *presence, kind string, fill func(*lifecycleE
 	fill(&e)
 	payload, err := json.Marshal(&e)
 	if err != nil {
-		b.log.Error("lifecycle event", "err", err)
+		b.log.Error("lifecycle event", slog.Any("err", err))
 		return
 	}
 	family := "presence"

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -142,7 +143,7 @@ func (b *Broker) drain(c *Connection) {
 		entries, err = b.store.Read(context.Background(), s.queue, after, limit, drainBytes, entries[:0])
 		if err != nil {
 			c.stopDrain()
-			b.log.Error("session queue cannot be read", "client_id", s.clientID, "err", err)
+			b.log.Error("session queue cannot be read", slog.String("client_id", s.clientID), slog.Any("err", err))
 			c.link.Kick(Cause{Reason: ServerError, Text: "the session's queue cannot be read: " + err.Error()})
 			return
 		}
@@ -211,7 +212,7 @@ func (b *Broker) handOutStored(c *Connection, entries []store.Entry, ms []Messag
 		retain, err := decodeBody(entries[i].Body, m)
 		switch {
 		case err != nil:
-			b.log.Error("message in the store is damaged and skipped", "client_id", c.session.clientID, "sequence", seq)
+			b.log.Error("message in the store is damaged and skipped", slog.String("client_id", c.session.clientID), slog.Uint64("sequence", seq))
 		case m.Expires != 0 && m.Expires <= now:
 			b.counts.DroppedExpired.Add(1)
 		case c.isDone(seq):

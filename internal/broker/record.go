@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -94,7 +95,7 @@ func (b *Broker) forgetLater(s *session) {
 			err = b.keepRecord(s, &sb).Wait()
 		}
 		if err != nil {
-			b.log.Error("session that is over stays in the store until it expires", "client_id", s.clientID, "err", err)
+			b.log.Error("session that is over stays in the store until it expires", slog.String("client_id", s.clientID), slog.Any("err", err))
 		}
 	}
 	if !b.work.start(forget) {
@@ -106,7 +107,7 @@ func (b *Broker) forgetLater(s *session) {
 func (b *Broker) leave(s *session) {
 	b.keepRecord(s, &store.Batch{Then: func(err error) {
 		if err != nil {
-			b.log.Warn("time of disconnect was not kept", "client_id", s.clientID, "err", err)
+			b.log.Warn("time of disconnect was not kept", slog.String("client_id", s.clientID), slog.Any("err", err))
 		}
 	}})
 }

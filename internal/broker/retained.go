@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/fault"
@@ -22,7 +23,7 @@ func (c *Connection) SendRetained(results []SubscribeResult) {
 			continue
 		}
 		if err := c.sendRetained(r.sub); err != nil {
-			c.b.log.Warn("retained message was not sent", "topic", r.sub.filter.Pattern, "err", err)
+			c.b.log.Warn("retained message was not sent", slog.String("topic", r.sub.filter.Pattern), slog.Any("err", err))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"hash/maphash"
+	"slices"
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/topic"
@@ -78,10 +79,8 @@ func (rc *routeCache) place(seed maphash.Seed, name string) *route {
 		return rc.scratch
 	}
 	h := maphash.String(seed, name)
-	for _, s := range rc.seen {
-		if s == h {
-			return rc.admit(name)
-		}
+	if slices.Contains(rc.seen, h) {
+		return rc.admit(name)
 	}
 	if len(rc.seen) < routeCacheSize {
 		rc.seen = append(rc.seen, h)

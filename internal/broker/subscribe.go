@@ -55,7 +55,7 @@ func (c *Connection) Subscribe(reqs []SubscribeRequest, all bool) []SubscribeRes
 		return results
 	}
 	var made []string
-	for i := range results {
+	for i := range reqs {
 		c.install(&results[i], &reqs[i])
 		if results[i].Err == nil {
 			made = append(made, reqs[i].Filter)

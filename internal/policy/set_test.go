@@ -228,8 +228,8 @@ func TestMoreAllowsNeverTakeAway(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := someRequest(t)
 		r.Now = time.Date(2025, 6, 1, 0, 0, 0, 0, time.UTC)
-		any := rapid.OneOf(someStatement("Allow"), someStatement("Deny"))
-		base := document(t, rapid.SliceOfN(any, 0, 4).Draw(t, "base")...)
+		either := rapid.OneOf(someStatement("Allow"), someStatement("Deny"))
+		base := document(t, rapid.SliceOfN(either, 0, 4).Draw(t, "base")...)
 		before := Compile(base).Decide(r)
 		if before.Allowed && !Compile(base, document(t, someStatement("Allow").Draw(t, "allow"))).Decide(r).Allowed {
 			t.Fatal("an Allow took something away")
@@ -244,8 +244,8 @@ func TestMoreAllowsNeverTakeAway(t *testing.T) {
 func TestTimeDependentIsTold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := someRequest(t)
-		any := rapid.OneOf(someStatement("Allow"), someStatement("Deny"))
-		s := Compile(document(t, rapid.SliceOfN(any, 0, 4).Draw(t, "statements")...))
+		either := rapid.OneOf(someStatement("Allow"), someStatement("Deny"))
+		s := Compile(document(t, rapid.SliceOfN(either, 0, 4).Draw(t, "statements")...))
 		r.Now = time.Date(2025, 6, 1, 0, 0, 0, 0, time.UTC)
 		early := s.Decide(r)
 		r.Now = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
