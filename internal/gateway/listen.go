@@ -149,6 +149,13 @@ func (g *Gateway) meet(kind Kind, tc *tls.Config, raw net.Conn, state *tls.Conne
 			return nil, nil, err
 		}
 	}
+	c = newConn(g, raw, nc)
+	c.cork, c.kind = cork, kind
+	if kind == MQTTS { // nobody without a good certificate is waited for
+		if err := c.authenticate(state); err != nil {
+			return nil, nil, err
+		}
+	}
 	speaks, first, err := firstLook(kind, state.NegotiatedProtocol, nc)
 	if err != nil {
 		return nil, nil, err
@@ -161,9 +168,7 @@ func (g *Gateway) meet(kind Kind, tc *tls.Config, raw net.Conn, state *tls.Conne
 		g.http.take(kind, nc, first)
 		return nil, nil, nil
 	}
-	c = newConn(g, raw, nc)
-	c.cork, c.kind = cork, kind
-	if kind == MQTT {
+	if kind == MQTT || kind == MQTTS {
 		return c, first, nil
 	}
 	return c, first, c.authenticate(state)
