@@ -12,7 +12,8 @@ from harness.server import arn, policy, statement
 
 VERSIONS = pytest.mark.parametrize("version", [V3, V5], ids=["v3", "v5"])
 NOT_AUTHORIZED = 0x87
-TRACE = r"Client is not authenticated/authorized to send the message:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+# The reason in words, then a trace id.
+TRACE = r"not allowed to (connect|publish) .+; nearest is policy .+:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 @pytest.fixture(scope="module")
