@@ -37,7 +37,7 @@ order. Each flag is also a key of the configuration file; a flag wins over the f
 	f.StringArray("hostname", nil, "name that the server answers to, repeatable; the first is the endpoint")
 	f.String("account", "", "account id in every ARN, fixed at the first start (default "+server.DefaultAccount+")")
 	f.String("region", "", "region in every ARN, fixed at the first start (default "+server.DefaultRegion+")")
-	f.String("limits", defaults.Limits, "limits profile: open")
+	f.String("limits", defaults.Limits, "limits profile: open, or aws with AWS's rates and quotas")
 	f.String("durability", defaults.Durability, "sync: acknowledged means on disk; relaxed: on its way there")
 	f.String("queue-full", defaults.QueueFull, "when a session's queue is full: drop, the newest message is lost")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -112,6 +112,7 @@ func (b *Broker) Close() {
 
 // MQTT 5 reason codes that the broker itself decides on (MQTT 5, 2.4).
 const (
+	codeUnspecified        = 0x80
 	codeServerShuttingDown = 0x8B
 	codeSessionTakenOver   = 0x8E
 )

@@ -66,7 +66,7 @@ func (b *Broker) Connect(r ConnectRequest) (c *Connection, present bool, err err
 	}
 	r.Caller.conn = c
 	c.id = b.lastConn.Add(1)
-	c.presence = presence{ip: r.SourceIP, thing: r.Thing, session: uuid.NewString()}
+	c.presence = presence{ip: r.SourceIP, thing: r.Thing}
 	old, discarded, present := b.takeOver(c, &r)
 	if old != nil {
 		old.end(Cause{
@@ -155,7 +155,9 @@ func (b *Broker) takeOver(c *Connection, r *ConnectRequest) (old *Connection, di
 	}
 	present = s != nil
 	if s == nil {
-		s = &session{clientID: c.caller.ClientID, protocol: r.Protocol, persistent: c.expiry > 0}
+		s = &session{
+			clientID: c.caller.ClientID, protocol: r.Protocol, persistent: c.expiry > 0, identifier: uuid.NewString(),
+		}
 		if s.persistent {
 			s.queue = store.NewQueueID()
 			h.stored[slot(r.Protocol)] = s
@@ -167,7 +169,7 @@ func (b *Broker) takeOver(c *Connection, r *ConnectRequest) (old *Connection, di
 	}
 	b.takeWill(s) // the client came back before its delay had passed [MQTT-3.1.3-9]
 	s.owner, s.expiry, s.left = c, c.expiry, 0
-	c.session = s
+	c.session, c.presence.session = s, s.identifier
 	return old, discarded, present
 }
 

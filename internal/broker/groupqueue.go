@@ -170,7 +170,7 @@ func (g *Group) lease(id store.QueueID, entries []store.Entry, after uint64) (mo
 		var m Message
 		seq := entries[i].Seq
 		if _, err := decodeBody(entries[i].Body, &m); err != nil || m.Expires != 0 && m.Expires <= now {
-			g.b.counts.DroppedExpired.Add(1)
+			g.b.noteExpired("$share/"+g.name, m.Topic)
 			done = append(done, seq)
 			g.advance(seq)
 			continue

@@ -20,7 +20,7 @@ type Limits struct {
 	ReceiveMaximum    int // unacknowledged inbound QoS 1 messages
 	TopicAliases      int // inbound aliases per connection
 	MinMaximumPacket  int // smallest Maximum Packet Size a client may ask for
-	FiltersPerRequest int // filters in one SUBSCRIBE or UNSUBSCRIBE
+	FiltersPerRequest int // filters in one SUBSCRIBE
 	Subscriptions     int // per connection
 
 	KeepAliveMin, KeepAliveMax time.Duration

@@ -65,6 +65,16 @@ func (b *Broker) noteNotQueued(owner string, count int, why string) {
 	})
 }
 
+// noteExpired counts and records a message whose Message Expiry Interval passed while it waited.
+func (b *Broker) noteExpired(owner, name string) {
+	b.counts.DroppedExpired.Add(1)
+	b.record(journal.Entry{
+		EventType: journal.Queued, Status: journal.Failure, LogLevel: journal.LevelWarn, Protocol: "MQTT",
+		ClientID: owner, TopicName: name, QoS: "1", Reason: journal.ReasonExpired,
+		Cause: "the message's expiry interval passed while it waited",
+	})
+}
+
 // noteRetainThrottled records a retained message that was delivered but not kept.
 func (b *Broker) noteRetainThrottled(by *Caller, name string) {
 	b.record(journal.Entry{

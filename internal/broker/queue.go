@@ -144,7 +144,7 @@ func (b *Broker) drain(c *Connection) {
 		if err != nil {
 			c.stopDrain()
 			b.log.Error("session queue cannot be read", slog.String("client_id", s.clientID), slog.Any("err", err))
-			c.link.Kick(Cause{Reason: ServerError, Text: "the session's queue cannot be read: " + err.Error()})
+			c.link.Kick(Cause{Reason: ServerError, Code: codeUnspecified, Text: "the session's queue cannot be read: " + err.Error()})
 			return
 		}
 		if cap(ms) < len(entries) {
@@ -201,6 +201,15 @@ func (c *Connection) stopDrain() {
 	}
 }
 
+// mayReceiveStored decides on a message that waited, and records a refusal: it is lost for this client.
+func (b *Broker) mayReceiveStored(c *Connection, name string) bool {
+	d := b.decide(c.caller, "iot:Receive", "topic", name, nil)
+	if !d.Allowed {
+		b.noteReceiveDenied(c, d, name)
+	}
+	return d.Allowed
+}
+
 // handOutStored delivers entries, the last of which has the number last; it reports false when the link took no more or
 // the connection is over.
 func (b *Broker) handOutStored(c *Connection, entries []store.Entry, ms []Message, last uint64) (more bool) {
@@ -214,11 +223,11 @@ func (b *Broker) handOutStored(c *Connection, entries []store.Entry, ms []Messag
 		case err != nil:
 			b.log.Error("message in the store is damaged and skipped", slog.String("client_id", c.session.clientID), slog.Uint64("sequence", seq))
 		case m.Expires != 0 && m.Expires <= now:
-			b.counts.DroppedExpired.Add(1)
+			b.noteExpired(c.session.clientID, m.Topic)
 		case c.isDone(seq):
 		case c.wentAhead(seq):
 			continue // it waits for its PUBACK
-		case !b.decide(c.caller, "iot:Receive", "topic", m.Topic, nil).Allowed:
+		case !b.mayReceiveStored(c, m.Topic):
 		default:
 			ds = append(ds, Delivery{Message: m, QoS: min(m.QoS, 1), Retain: retain, Seq: seq})
 			continue

@@ -18,6 +18,8 @@ type sessionRecord struct {
 	Expiry int64  `json:"expirySeconds"`
 	// Left is when the client went, in milliseconds since 1970; 0 while it is connected.
 	Left int64 `json:"left,omitempty"`
+	// Identifier is the sessionIdentifier of lifecycle events.
+	Identifier string `json:"identifier,omitempty"`
 }
 
 // subscriptionRecord is one filter of a persistent session as a document of bucket "subscription"; its key is the
@@ -30,9 +32,11 @@ type subscriptionRecord struct {
 
 // record is the write of the session's document. Under the holder's shard.
 func (s *session) record() store.DocOp {
-	v, err := json.Marshal(sessionRecord{Queue: uint64(s.queue), Expiry: int64(s.expiry / time.Second), Left: s.left})
+	v, err := json.Marshal(sessionRecord{
+		Queue: uint64(s.queue), Expiry: int64(s.expiry / time.Second), Left: s.left, Identifier: s.identifier,
+	})
 	if err != nil {
-		panic(err) // numbers always marshal
+		panic(err) // numbers and text always marshal
 	}
 	return store.DocOp{Bucket: bucketSessions, Key: s.key(), Value: v}
 }
@@ -196,6 +200,7 @@ func restoreSession(d store.Doc) (*session, error) {
 	return &session{
 		clientID: d.Key[2:], protocol: d.Key[0] - '0', persistent: true,
 		queue: store.QueueID(r.Queue), expiry: time.Duration(r.Expiry) * time.Second, left: r.Left,
+		identifier: r.Identifier,
 	}, nil
 }
 

@@ -15,6 +15,8 @@ import (
 type session struct {
 	clientID string
 	protocol byte
+	// identifier is the sessionIdentifier of lifecycle events, a UUID; it never changes.
+	identifier string
 
 	// live is the connection that may receive, nil while there is none. It changes under mu; hand-out reads it
 	// without a lock.

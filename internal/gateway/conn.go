@@ -292,6 +292,9 @@ func (c *conn) onDisconnect(f mqtt.Frame) error {
 	if err := mqtt.DecodeDisconnect(f, c.version, mqtt.FromClient, &d); err != nil {
 		return err
 	}
+	if err := c.checkUser(d.User); err != nil {
+		return err
+	}
 	var expiry *time.Duration
 	if d.HasSessionExpiry {
 		if d.SessionExpiry > 0 && !c.session.Persistent() {

@@ -161,6 +161,8 @@ func (c *conn) checkConnect(p *mqtt.Connect) error {
 		return clientError(mqtt.CodeBadAuthenticationMethod, "enhanced authentication is not supported by AWS IoT Core")
 	case p.Props.Has.Has(mqtt.PropMaximumPacketSize) && int(p.Props.MaximumPacketSize) < c.gateway.limits.MinMaximumPacket:
 		return clientError(mqtt.CodePacketTooLarge, "Maximum Packet Size below 512")
+	case len(p.Props.User) > c.gateway.limits.UserProperties:
+		return c.checkUser(p.Props.User)
 	case p.HasWill && p.Will.QoS > 1:
 		return clientError(mqtt.CodeQoSNotSupported, "a will with QoS 2 is not supported by AWS IoT Core")
 	case p.HasWill:

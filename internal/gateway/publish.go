@@ -101,8 +101,11 @@ func (c *conn) properties(p *mqtt.PublishProperties) (*broker.Properties, error)
 		return nil, clientError(mqtt.CodeQuotaExceeded, "content type over 256 bytes")
 	case len(p.CorrelationData) > l.CorrelationData:
 		return nil, clientError(mqtt.CodeQuotaExceeded, "correlation data over 8 KB")
-	case len(p.User) > l.UserProperties:
-		return nil, clientError(mqtt.CodeQuotaExceeded, "user properties over 8 KB")
+	case len(p.ResponseTopic) > l.Topic.Bytes:
+		return nil, clientError(mqtt.CodeTopicNameInvalid, "response topic over 256 bytes")
+	}
+	if err := c.checkUser(p.User); err != nil {
+		return nil, err
 	}
 	to := &broker.Properties{
 		HasPayloadFormat: p.Has.Has(mqtt.PropPayloadFormat),
@@ -117,6 +120,14 @@ func (c *conn) properties(p *mqtt.PublishProperties) (*broker.Properties, error)
 		to.User = append(to.User, broker.UserProperty{Key: string(k), Value: string(v)})
 	}
 	return to, nil
+}
+
+// checkUser keeps the limit of the user properties of one packet.
+func (c *conn) checkUser(u mqtt.UserProperties) error {
+	if len(u) > c.gateway.limits.UserProperties {
+		return clientError(mqtt.CodeQuotaExceeded, "user properties over 8 KB")
+	}
+	return nil
 }
 
 // acknowledge answers a batch: PUBACKs in order, in one append. Refusals are told as message-broker "unauthorised

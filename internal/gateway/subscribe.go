@@ -21,18 +21,18 @@ func (c *conn) onSubscribe(f mqtt.Frame) error {
 	if s.SubscriptionID != 0 {
 		return clientError(mqtt.CodeSubscriptionIDsNotSupported, "subscription identifiers are not supported by AWS IoT Core")
 	}
+	if err := c.checkUser(s.User); err != nil {
+		return err
+	}
 	v3 := c.version != mqtt.V5
 	reqs := make([]broker.SubscribeRequest, len(s.Filters))
 	for i, sf := range s.Filters {
-		if sf.QoS > 1 && v3 {
+		if sf.QoS > 1 {
 			return clientError(mqtt.CodeQoSNotSupported, "SUBSCRIBE with QoS 2 is not supported by AWS IoT Core")
 		}
 		reqs[i] = broker.SubscribeRequest{
 			Filter: string(sf.Filter), QoS: sf.QoS, NoLocal: sf.NoLocal,
 			RetainAsPublished: sf.RetainAsPublished, RetainHandling: sf.RetainHandling,
-		}
-		if sf.QoS > 1 {
-			return clientError(mqtt.CodeQoSNotSupported, "SUBSCRIBE with QoS 2 is not supported by AWS IoT Core")
 		}
 	}
 	if len(reqs) > c.gateway.limits.FiltersPerRequest {
@@ -90,6 +90,9 @@ func (c *conn) tooManyFilters(id uint16, n int) error {
 func (c *conn) onUnsubscribe(f mqtt.Frame) error {
 	var u mqtt.Unsubscribe
 	if err := mqtt.DecodeUnsubscribe(f, c.version, &u); err != nil {
+		return err
+	}
+	if err := c.checkUser(u.User); err != nil {
 		return err
 	}
 	filters := make([]string, len(u.Filters))
