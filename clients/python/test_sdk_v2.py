@@ -128,3 +128,102 @@ def test_takeover_of_a_client_id(server, thing, unique):
             second.subscribe(topic)
             second.publish(topic, b"mine now")
             assert second.inbox.wait(1)[0].payload == b"mine now"
+
+
+def test_will_and_retained_with_properties(server, thing, unique):
+    """All that may be passed on, in a will that is kept, and in the message that deletes it."""
+    topic, port = unique("sdk2/will"), server.port("mqtts")
+    more = {
+        "content_type": "application/json",
+        "response_topic": topic + "/answers",
+        "correlation_data": b"\x00\xff",
+        "user_properties": [mqtt5.UserProperty("a", "1"), mqtt5.UserProperty("a", "2")],
+    }
+    will = mqtt5.PublishPacket(topic=topic, payload=b"gone", qos=mqtt5.QoS.AT_LEAST_ONCE, retain=True, **more)
+    with Client5(thing, unique("watcher"), port) as watcher:
+        watcher.subscribe(topic)
+        dying = Client5(thing, unique("dying"), port, will=will)
+        with dying:
+            dying.client.stop(mqtt5.DisconnectPacket(reason_code=mqtt5.DisconnectReasonCode.DISCONNECT_WITH_WILL_MESSAGE))
+            (live,) = watcher.inbox.wait(1)
+        watcher.subscribe(topic)
+        kept = watcher.inbox.wait(2)[1]
+        assert (live.retain, kept.retain) == (False, True)
+        for message in (live, kept):
+            assert (message.payload, message.content_type, message.response_topic) == (b"gone", "application/json", topic + "/answers")
+            assert message.correlation_data_bytes == b"\x00\xff"
+            assert [(p.name, p.value) for p in message.user_properties] == [("a", "1"), ("a", "2")]
+        watcher.publish(topic, b"", retain=True)
+        assert not watcher.inbox.wait(3)[2].payload
+        watcher.subscribe(topic)
+        watcher.publish(topic, b"marker")
+        assert watcher.inbox.wait(4)[3].payload == b"marker"
+
+
+def test_shared_subscription(server, thing, unique):
+    topic, group, port = unique("sdk2/shared"), unique("group"), server.port("mqtts")
+    with Client5(thing, unique("a"), port) as a, Client5(thing, unique("b"), port) as b:
+        b.inbox = a.inbox
+        for member in (a, b):
+            assert member.subscribe("$share/{}/{}".format(group, topic)) == [mqtt5.SubackReasonCode.GRANTED_QOS_1]
+        sent = ["m{}".format(n).encode() for n in range(30)]
+        for payload in sent:
+            a.publish(topic, payload)
+        assert sorted(m.payload for m in a.inbox.wait(30)) == sorted(sent)
+
+
+def test_session_resume_message_expiry_and_aliases(server, thing, unique):
+    """What waited and is still good comes, in order, and was published under aliases."""
+    topic, client_id, port = unique("sdk2/resume"), unique("sdk2"), server.port("mqtts")
+    rejoin = {"session_behavior": mqtt5.ClientSessionBehaviorType.REJOIN_ALWAYS, "session_expiry_interval_sec": 600}
+    with Client5(thing, client_id, port, **rejoin) as sleeper:
+        sleeper.subscribe(topic + "/+")
+    aliasing = mqtt5.TopicAliasingOptions(
+        outbound_behavior=mqtt5.OutboundTopicAliasBehaviorType.LRU, outbound_cache_max_size=2,
+        inbound_behavior=mqtt5.InboundTopicAliasBehaviorType.ENABLED, inbound_cache_max_size=2,
+    )  # fmt: skip
+    names = ["a", "a", "b", "a", "c", "b"]
+    with Client5(thing, unique("publisher"), port, topic_aliasing_options=aliasing) as publisher:
+        assert publisher.settings.topic_alias_maximum_to_server == 8
+        publisher.publish(topic + "/late", b"too late", message_expiry_interval_sec=1)
+        publisher.publish(topic + "/kept", b"too late", message_expiry_interval_sec=1, retain=True)
+        for name in names:
+            publisher.publish(topic + "/" + name, name.encode(), message_expiry_interval_sec=600)
+        gone = False
+        while not gone:  # asks again until the retained one has expired
+            before = len(publisher.inbox.messages)
+            publisher.subscribe(topic + "/kept", topic + "/marker")
+            publisher.publish(topic + "/marker", b"")
+            gone = publisher.inbox.wait(before + 1)[before].topic == topic + "/marker"
+            if not gone:
+                publisher.inbox.wait(before + 2)
+    with Client5(thing, client_id, port, **rejoin) as awake:
+        assert awake.connack.session_present
+        awake.publish(topic + "/end", b"end")
+        got = awake.inbox.wait(len(names) + 2)
+    got = [m for m in got if not m.topic.endswith("/marker")]
+    assert [(m.topic, m.payload) for m in got[: len(names)]] == [(topic + "/" + n, n.encode()) for n in names]
+    assert all(590 < m.message_expiry_interval_sec <= 600 for m in got[: len(names)])
+
+
+def test_refusals_in_words(server, unique):
+    """Codes and reason strings of all four answers."""
+    scoped = server.create_thing(unique("scoped"), "thing-scoped")
+    port = server.port("mqtts")
+    refused = Client5(scoped, "somebody-else", port)
+    assert refused.failed.wait(WAIT)
+    assert "iot:Connect on client/somebody-else" in refused.failure.connack_packet.reason_string
+    refused.client.stop()
+    assert refused.stopped.wait(WAIT)
+    with Client5(scoped, scoped.name, port, min_reconnect_delay_ms=60_000, max_reconnect_delay_ms=60_000) as client:
+        packet = mqtt5.SubscribePacket([mqtt5.Subscription("other/topic", mqtt5.QoS.AT_LEAST_ONCE)])
+        suback = client.client.subscribe(packet).result(WAIT)
+        assert suback.reason_codes == [mqtt5.SubackReasonCode.NOT_AUTHORIZED]
+        assert "iot:Subscribe on topicfilter/other/topic" in suback.reason_string
+        puback = client.publish("other/topic", b"no")
+        assert puback.reason_code == mqtt5.PubackReasonCode.NOT_AUTHORIZED
+        assert "iot:Publish on topic/other/topic" in puback.reason_string
+        client.publish("other/topic", b"no", qos=mqtt5.QoS.AT_MOST_ONCE)
+        assert client.lost.wait(WAIT)
+        assert client.disconnect.reason_code == mqtt5.DisconnectReasonCode.NOT_AUTHORIZED
+        assert "iot:Publish on topic/other/topic" in client.disconnect.reason_string
