@@ -4,8 +4,12 @@ import json
 import re
 
 import pytest
-from harness import rawmqtt
+from harness import mosquitto, rawmqtt
+from harness.paho import V3 as PAHO_V3
+from harness.paho import V5 as PAHO_V5
+from harness.paho import Client
 from harness.rawmqtt import V3, V5
+from harness.server import Inbox, arn
 
 VERSIONS = pytest.mark.parametrize("version", [V3, V5], ids=["v3", "v5"])
 UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -80,3 +84,74 @@ def test_a_refused_connect(server, events):
     failed = events.next("connect_failed")
     assert failed["connectFailureReason"] == "AUTHORIZATION_FAILED"
     assert (failed["ipAddress"], failed["principalIdentifier"]) == ("127.0.0.1", scoped.certificate_id)
+
+
+def exactly(event, *more):
+    """All the fields of an event, and no other."""
+    always = {"clientId", "timestamp", "eventType", "sessionIdentifier", "principalIdentifier"}
+    assert set(event) == always | set(more)
+    return event
+
+
+@pytest.mark.parametrize("version", ["311", "5"])
+def test_seen_by_mosquitto_sub(server, thing, unique, version):
+    """What a user sees who watches with mosquitto_sub while mosquitto_sub and paho come and go: every field, exactly."""
+    client_id, inbox = unique("watched"), Inbox()
+    watcher = mosquitto.subscribe(
+        server, thing, "$aws/events/#", "-F", "%j", "-V", version, client_id=unique("watcher"), inbox=inbox, qos=0
+    )
+
+    def events(count):
+        messages = [json.loads(line) for line in inbox.wait(count)]
+        found = [m for m in messages if m["topic"].endswith("/" + client_id)]
+        return [(m["topic"], json.loads(m["payload"]), m["qos"], m["retain"]) for m in found]
+
+    def wait(count):
+        """The first so many events of the client; others' come in between."""
+        seen = count
+        while len(events(seen)) < count:
+            seen = len(inbox.messages) + 1
+        return events(seen)
+
+    one = server.create_thing(client_id)
+    server.admin("DELETE", "/things/{}/principals".format(client_id), headers={"x-amzn-principal": certificate_arn(one)})
+    path = "/things/{}/principals?thingPrincipalType=EXCLUSIVE_THING".format(client_id)
+    server.admin("PUT", path, headers={"x-amzn-principal": certificate_arn(one)})
+
+    # mosquitto_sub that leaves after its first message.
+    leaver = mosquitto.subscribe(server, one, "life/+", "-t", "life/b/#", "-C", "1", "-V", version, client_id=client_id)
+    mosquitto.publish(server, thing, "life/a", "leave", client_id=unique("publisher"))
+    assert leaver.finish() == 0
+    # paho that unsubscribes and then is lost, of the other version.
+    with Client.open(server, one, client_id, PAHO_V5 if version == "311" else PAHO_V3) as client:
+        assert client.subscribe("life/c") == [1]
+        client.unsubscribe("life/c", "life/never")
+        client.drop()
+    got = wait(7)
+    assert [topic.split("/")[2:4] for topic, *_ in got] == [
+        ["presence", "connected"], ["subscriptions", "subscribed"], ["presence", "disconnected"],
+        ["presence", "connected"], ["subscriptions", "subscribed"], ["subscriptions", "unsubscribed"],
+        ["presence", "disconnected"],
+    ]  # fmt: skip
+    assert all((qos, retain) == (0, 0) for _, _, qos, retain in got)
+    connected, subscribed, left, again, sub2, unsubscribed, lost = [event for _, event, _, _ in got]
+    for event, number in ((connected, 0), (again, 1)):
+        exactly(event, "ipAddress", "versionNumber", "thingName")
+        assert (event["ipAddress"], event["versionNumber"], event["thingName"]) == ("127.0.0.1", number, client_id)
+        assert event["principalIdentifier"] == one.certificate_id
+    for event, number, own, why in (
+        (left, 0, True, "CLIENT_INITIATED_DISCONNECT"), (lost, 1, False, "CONNECTION_LOST"),
+    ):  # fmt: skip
+        exactly(event, "versionNumber", "thingName", "clientInitiatedDisconnect", "disconnectReason")
+        assert (event["versionNumber"], event["clientInitiatedDisconnect"], event["disconnectReason"]) == (number, own, why)
+    assert exactly(subscribed, "topics")["topics"] == ["life/+", "life/b/#"]
+    assert exactly(sub2, "topics")["topics"] == ["life/c"]
+    assert "life/c" in exactly(unsubscribed, "topics")["topics"]
+    for events_of_one in ((connected, subscribed, left), (again, sub2, unsubscribed, lost)):
+        assert len({event["sessionIdentifier"] for event in events_of_one}) == 1
+    assert connected["sessionIdentifier"] != again["sessionIdentifier"]
+    watcher.kill()
+
+
+def certificate_arn(thing):
+    return arn("cert/" + thing.certificate_id)
