@@ -48,6 +48,7 @@ crash: build ## kill -9 under load, ROUNDS times: nothing acknowledged may be lo
 clients: build ## the foreign clients against a real server
 	clients/python/run
 	clients/node/run
+	clients/go/run
 
 ci: ## what CI runs, nothing else
 	bash .ci/run

@@ -1,0 +1,15 @@
+// Go clients of others against a real thingwire. A module of its own, so that the product does not depend on them.
+module github.com/thingwire/thingwire/clients/go
+
+go 1.26.8
+
+require (
+	github.com/eclipse/paho.golang v0.23.0
+	github.com/eclipse/paho.mqtt.golang v1.5.1
+)
+
+require (
+	github.com/gorilla/websocket v1.5.3 // indirect
+	golang.org/x/net v0.44.0 // indirect
+	golang.org/x/sync v0.17.0 // indirect
+)
