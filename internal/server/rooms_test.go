@@ -108,7 +108,7 @@ var walls = []wall{
 	},
 	{
 		"os",
-		[]string{"internal/journal", "internal/registry", "internal/store/pebble", "internal/gateway", "internal/control", "internal/server", "cmd/thingwire", "device", "device/sensor", "thingwiretest"},
+		[]string{"internal/iam", "internal/journal", "internal/registry", "internal/store/pebble", "internal/gateway", "internal/control", "internal/server", "cmd/thingwire", "device", "device/sensor", "thingwiretest"},
 		"knowledge and the heart touch no files; what they need is handed to them",
 	},
 }

@@ -1,0 +1,83 @@
+package iam
+
+import (
+	"sync"
+)
+
+// maxCached bounds the keys, sessions and users that are kept. A miss costs two reads or one opened seal.
+const maxCached = 8192
+
+// cache keeps what Identify made. Each change forgets what was made from it before anybody hears of the change; clock
+// tells a reader that something changed while it read, so that what it made is not kept.
+type cache struct {
+	mu    sync.RWMutex
+	clock uint64
+	keys  map[string]known      // by access key id
+	users map[string]*principal // by userKey
+}
+
+func newCache() *cache { return &cache{keys: map[string]known{}, users: map[string]*principal{}} }
+
+func (c *cache) now() uint64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.clock
+}
+
+func (c *cache) get(id string) (known, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	k, ok := c.keys[id]
+	return k, ok
+}
+
+func (c *cache) keep(id string, k known, clock uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.clock == clock {
+		makeRoom(c.keys)
+		c.keys[id] = k
+	}
+}
+
+func (c *cache) principal(name string) *principal {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.users[userKey(name)]
+}
+
+func (c *cache) keepPrincipal(p *principal, clock uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.clock == clock {
+		makeRoom(c.users)
+		c.users[userKey(p.name)] = p
+	}
+}
+
+// makeRoom forgets at random what is too much.
+func makeRoom[V any](m map[string]V) {
+	for victim := range m {
+		if len(m) < maxCached {
+			return
+		}
+		delete(m, victim)
+	}
+}
+
+// forget drops all that was made from what a change is about.
+func (c *cache) forget(about Change) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clock++
+	if about.AccessKeyID != "" {
+		delete(c.keys, about.AccessKeyID)
+		return
+	}
+	delete(c.users, userKey(about.User))
+	for id, k := range c.keys {
+		if about.Concerns(k.identity) {
+			delete(c.keys, id)
+		}
+	}
+}
