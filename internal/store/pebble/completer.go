@@ -30,6 +30,10 @@ func (s *Store) complete() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true
+	if s.head < len(s.waiting) && !s.late { // committed between the last flight and this moment
+		s.late = true
+		go s.refuseLate()
+	}
 	s.done.Broadcast()
 }
 
