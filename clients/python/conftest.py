@@ -1,11 +1,13 @@
 import itertools
 import os
 import pathlib
+import signal
 import socket
 import threading
 
 import pytest
-from harness import rawmqtt
+from harness import mosquitto, rawmqtt
+from harness.journal import Journal
 from harness.proxy import Cable
 from harness.server import BINARY, Server
 
@@ -88,6 +90,31 @@ def cable(server):
     """A cuttable connection to the server's mqtts listener."""
     with Cable(server.address("mqtts")) as cable:
         yield cable
+
+
+@pytest.fixture(scope="session")
+def silent(tmp_path_factory):
+    """mosquitto_sub of both versions, stopped in its tracks, and the journal of their server: 45 seconds later their
+    keep-alive is over."""
+    server = Server(tmp_path_factory.mktemp("silent"), listeners={"shared": "off"}).start()
+    thing, clients = server.create_thing("silent"), []
+    for version in ("311", "5"):
+        client = mosquitto.subscribe(server, thing, "silence", "-k", "30", "-V", version, client_id="silent-" + version)
+        client.child.send_signal(signal.SIGSTOP)
+        clients.append(client)
+    journal = Journal(server)
+    yield journal
+    journal.close()
+    for client in clients:
+        client.kill()
+    server.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def silent_from_the_start(request, port_443_is_ours):
+    """The keep-alive runs while other tests do."""
+    if any("silent" in item.fixturenames for item in request.session.items):
+        request.getfixturevalue("silent")
 
 
 class Bystander:
