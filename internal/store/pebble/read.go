@@ -166,15 +166,18 @@ func (s *Store) queueIDs(ctx context.Context) ([]uint64, error) {
 		return nil, err
 	}
 	defer s.leave()
+	// One picture of all kinds: the entries of a dropped queue and its mark go in one batch, and must not be seen apart.
+	picture := s.db.NewSnapshot()
+	defer picture.Close() //nolint:errcheck // nothing was written
 	var ids []uint64
 	for _, kind := range []byte{kindEntry, kindCursor} {
-		found, err := s.idsOf(ctx, kind)
+		found, err := idsOf(ctx, picture, kind)
 		if err != nil {
 			return nil, err
 		}
 		ids = append(ids, found...)
 	}
-	dropped, err := s.idsOf(ctx, kindDropped)
+	dropped, err := idsOf(ctx, picture, kindDropped)
 	if err != nil {
 		return nil, err
 	}
@@ -187,8 +190,8 @@ func (s *Store) queueIDs(ctx context.Context) ([]uint64, error) {
 }
 
 // idsOf gives the different queues among the keys of a kind.
-func (s *Store) idsOf(ctx context.Context, kind byte) (ids []uint64, err error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
+func idsOf(ctx context.Context, r pebble.Reader, kind byte) (ids []uint64, err error) {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
 	if err != nil {
 		return nil, err
 	}
