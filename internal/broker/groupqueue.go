@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/store"
 )
 
@@ -68,7 +69,7 @@ func (g *Group) reserve(count, size int) (store.QueueID, bool) {
 	}
 	g.release(count, size)
 	if count == 1 { // several are tried again one by one
-		g.b.noteNotQueued("$share/"+g.name, count, "the queue of the shared subscription is at its limit: the newest messages are lost")
+		g.b.noteNotQueued("$share/"+g.name, count, journal.ReasonQueueFull, "the queue of the shared subscription is at its limit: the newest messages are lost")
 	}
 	return 0, false
 }

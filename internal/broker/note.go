@@ -26,6 +26,9 @@ func Entry(e journal.Entry, err error) journal.Entry {
 	e.Because(err)
 	if d, ok := errors.AsType[*DeniedError](err); ok {
 		e.Reason, e.Details = journal.ReasonAuthorization, "Authorization Failure"
+		if d.Decision.Explicit {
+			e.Remedy = "take away or narrow the Deny that the cause names: it wins over every Allow"
+		}
 		if d.Decision.Statement >= 0 {
 			e.Policy, e.Statement = d.Decision.Policy, statementName(d.Decision)
 		}
@@ -57,11 +60,11 @@ func (b *Broker) record(e journal.Entry) {
 }
 
 // noteNotQueued counts and records messages that could not be kept for a client that is away or slow.
-func (b *Broker) noteNotQueued(owner string, count int, why string) {
+func (b *Broker) noteNotQueued(owner string, count int, reason, why string) {
 	b.counts.DroppedQueueFull.Add(int64(count))
 	b.record(journal.Entry{
 		EventType: journal.Queued, Status: journal.Failure, LogLevel: journal.LevelError, Protocol: "MQTT",
-		ClientID: owner, QoS: "1", Details: why, Cause: why, Reason: journal.ReasonQueueFull, Count: count,
+		ClientID: owner, QoS: "1", Details: why, Cause: why, Reason: reason, Count: count,
 	})
 }
 

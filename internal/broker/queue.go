@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/store"
 )
 
@@ -20,7 +21,7 @@ const (
 // newest is lost then, never what was promised before.
 func (s *session) reserve(b *Broker, count, size int) bool {
 	if s.live.Load() == nil && b.throttles.queued != nil && !b.throttles.queued.AllowN(time.Now(), count) {
-		b.noteNotQueued(s.clientID, count, "Throttled while queueing offline message")
+		b.noteNotQueued(s.clientID, count, journal.ReasonThrottled, "Throttled while queueing offline message")
 		return false
 	}
 	n := s.messages.Add(int64(count))
@@ -30,7 +31,7 @@ func (s *session) reserve(b *Broker, count, size int) bool {
 	}
 	s.release(count, size)
 	if count == 1 { // several are tried again one by one
-		b.noteNotQueued(s.clientID, count, "the session's queue is at its limit: the newest messages are lost")
+		b.noteNotQueued(s.clientID, count, journal.ReasonQueueFull, "the session's queue is at its limit: the newest messages are lost")
 	}
 	return false
 }
