@@ -81,12 +81,23 @@ func TestWhatTheAWSSignerPresignsVerifies(t *testing.T) {
 // same reports whether two requests mean the same to every door.
 func same(a, b *http.Request, bodyA, bodyB []byte) bool {
 	return a.Method == b.Method && sameTarget(a.URL, b.URL) && a.Host == b.Host && bytes.Equal(bodyA, bodyB) &&
-		maps.EqualFunc(a.Header, b.Header, slices.Equal)
+		maps.EqualFunc(read(a.Header), read(b.Header), slices.Equal)
 }
 
-// sameTarget compares the paths as they are, the queries as they are read: %2f and %2F are one there.
+// read leaves the headers that a door reads. Others may go unsigned and then say nothing: the length of an empty body,
+// which the AWS signer does not sign, under a name that is one bit off. The body itself is compared.
+func read(h http.Header) http.Header {
+	h = h.Clone()
+	maps.DeleteFunc(h, func(name string, _ []string) bool {
+		return !strings.HasPrefix(name, "X-Amz") && !slices.Contains([]string{"Authorization", "Connection", "Content-Type", "Upgrade"}, name)
+	})
+	return h
+}
+
+// sameTarget compares the paths as they are but for slashes in front, of which some SDKs send two and sign one, and the
+// queries as they are read: %2f and %2F are one there.
 func sameTarget(a, b *url.URL) bool {
-	return a.EscapedPath() == b.EscapedPath() && maps.EqualFunc(a.Query(), b.Query(), slices.Equal)
+	return strings.TrimLeft(a.EscapedPath(), "/") == strings.TrimLeft(b.EscapedPath(), "/") && maps.EqualFunc(a.Query(), b.Query(), slices.Equal)
 }
 
 // whole reads a request with its body; the body can be read again.
