@@ -84,7 +84,7 @@ class TestDenied:
         assert Client(server, limited, client_id, version).closed.wait(20)
         told = journal.told(client_id, eventType="Connect", status="Failure", disconnectReason="FORBIDDEN_ACCESS")
         assert told["statement"] == "NotThisOne" and limited.name in told["policy"]
-        told.explains(["denied", "NotThisOne"], "allow iot:Connect")
+        told.explains(["denied", "NotThisOne"], "narrow the Deny")
 
     @VERSIONS
     def test_subscribe(self, client, journal, version):
@@ -121,7 +121,7 @@ class TestDenied:
             assert told["topicName"] == "why/secret"
         assert told["packet"] == "SUBSCRIBE 2 of 3"
         assert told["statement"] == "NoSecrets"
-        told.explains(["why/secret", "denied by policy", "NoSecrets"], "allow")
+        told.explains(["why/secret", "denied by policy", "NoSecrets"], "narrow the Deny")
 
     @VERSIONS
     @pytest.mark.parametrize("qos", [0, 1])
@@ -150,7 +150,7 @@ class TestDenied:
         one.send("why/secret", "no")
         told = journal.told(client_id, eventType="Publish-In" if version == V5 else "Disconnect", status="Failure")
         assert told["statement"] == "NoSecrets"
-        told.explains(["denied", "NoSecrets"], "allow")
+        told.explains(["denied", "NoSecrets"], "narrow the Deny")
 
     @VERSIONS
     def test_retain(self, client, journal, version):

@@ -62,10 +62,14 @@ func (b *Broker) record(e journal.Entry) {
 // noteNotQueued counts and records messages that could not be kept for a client that is away or slow.
 func (b *Broker) noteNotQueued(owner string, count int, reason, why string) {
 	b.counts.DroppedQueueFull.Add(int64(count))
-	b.record(journal.Entry{
+	e := journal.Entry{
 		EventType: journal.Queued, Status: journal.Failure, LogLevel: journal.LevelError, Protocol: "MQTT",
 		ClientID: owner, QoS: "1", Details: why, Cause: why, Reason: reason, Count: count,
-	})
+	}
+	if reason == journal.ReasonThrottled {
+		e.Remedy = "let fewer messages wait for clients that are away, keep the session's client connected, or run with --limits open"
+	}
+	b.record(e)
 }
 
 // noteExpired counts and records a message whose Message Expiry Interval passed while it waited.
