@@ -84,10 +84,13 @@ func TestBrokenRules(t *testing.T) {
 		{"response topic with a wildcard", 5, "90", frame(0x30, str("a"), props(prop(0x08, str("b/#")...)))},
 		{"content type of 257 bytes", 5, "97", frame(0x30, str("a"), props(prop(0x03, str(long[:257])...)))},
 		{"correlation data over 8 KB", 5, "97", frame(0x30, str("a"), props(prop(0x09, str(long[:8193])...)))},
+		{"response topic of 257 bytes", 5, "90", frame(0x30, str("a"), props(prop(0x08, str(long[:257])...)))},
 		{"user properties over 8 KB", 5, "97", frame(0x30, str("a"), props(prop(0x26, append(str("k"), str(long[:8193])...)...)))},
 
 		{"SUBSCRIBE without filter", 3, "", frame(0x82, u16(1))},
 		{"SUBSCRIBE without filter", 5, "82", frame(0x82, u16(1), []byte{0})},
+		{"SUBSCRIBE with user properties over 8 KB", 5, "97", frame(0x82, u16(1), props(prop(0x26, append(str("k"), str(long[:8193])...)...)), str("a"), []byte{0})},
+		{"UNSUBSCRIBE with user properties over 8 KB", 5, "97", frame(0xA2, u16(1), props(prop(0x26, append(str("k"), str(long[:8193])...)...)), str("a"))},
 		{"SUBSCRIBE with QoS 2", 3, "", frame(0x82, u16(1), str("a"), []byte{2})},
 		{"SUBSCRIBE with QoS 2", 5, "9b", frame(0x82, u16(1), []byte{0}, str("a"), []byte{2})},
 		{"SUBSCRIBE with QoS 3", 5, "82", frame(0x82, u16(1), []byte{0}, str("a"), []byte{3})},
