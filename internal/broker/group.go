@@ -39,17 +39,26 @@ type groups struct {
 	m  map[string]*Group
 }
 
+// groupName is the name of a shared filter's group.
+func groupName(f topic.Filter) string { return f.Share + "/" + f.Pattern }
+
+// groupOf finds or makes the group of a shared filter. Under the groups' lock.
+func (b *Broker) groupOf(f topic.Filter) *Group {
+	name := groupName(f)
+	g := b.groups.m[name]
+	if g == nil {
+		g = &Group{b: b, name: name}
+		g.route = &subscription{group: g, filter: f, qos: 1}
+		b.groups.m[name] = g
+	}
+	return g
+}
+
 // join makes a subscription a member of its group.
 func (b *Broker) join(sub *subscription) {
 	b.groups.mu.Lock()
 	defer b.groups.mu.Unlock()
-	name := sub.filter.Share + "/" + sub.filter.Pattern
-	g := b.groups.m[name]
-	if g == nil {
-		g = &Group{b: b, name: name}
-		g.route = &subscription{group: g, filter: sub.filter, qos: 1}
-		b.groups.m[name] = g
-	}
+	g := b.groupOf(sub.filter)
 	g.mu.Lock()
 	sub.group = g
 	g.members = append(g.members, sub)
@@ -130,22 +139,16 @@ func (g *Group) size() int {
 
 // keepGroup gives the group of a new persistent subscription a queue, if it has none, and adds its document to sb.
 func (b *Broker) keepGroup(sub *subscription, sb *store.Batch) {
-	name := sub.filter.Share + "/" + sub.filter.Pattern
 	b.groups.mu.Lock()
 	defer b.groups.mu.Unlock()
-	g := b.groups.m[name]
-	if g == nil {
-		g = &Group{b: b, name: name}
-		g.route = &subscription{group: g, filter: sub.filter, qos: 1}
-		b.groups.m[name] = g
-	}
+	g := b.groupOf(sub.filter)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.queue == 0 {
 		g.useQueue(store.NewQueueID(), store.QueueStats{})
 	}
 	g.pending++ // until groupKept
-	sb.Docs = append(sb.Docs, groupRecord(name, g.queue))
+	sb.Docs = append(sb.Docs, groupRecord(g.name, g.queue))
 }
 
 // useQueue makes a queue the group's. Under g.mu.
@@ -170,7 +173,7 @@ func (b *Broker) groupsKept(shared []topic.Filter) {
 	b.groups.mu.Lock()
 	defer b.groups.mu.Unlock()
 	for _, f := range shared {
-		g := b.groups.m[f.Share+"/"+f.Pattern]
+		g := b.groups.m[groupName(f)]
 		g.mu.Lock()
 		g.pending--
 		g.mu.Unlock()
@@ -211,7 +214,7 @@ func pickSub(members []*subscription) (*subscription, *Connection) {
 	return nil, nil
 }
 
-// allowed lists the members that may receive on a topic: by either form of it, and by no explicit deny of one.
+// allowedMembers lists the members that may receive on a topic: by either form of it, and by no explicit deny of one.
 func (b *Broker) allowedMembers(g *Group, name string) (members []*subscription, volatile bool) {
 	g.mu.Lock()
 	all := slices.Clone(g.members)

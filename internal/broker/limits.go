@@ -30,6 +30,8 @@ type Limits struct {
 	// SendMessages and SendBytes bound what is sent and not yet acknowledged per connection; a v5 client's Receive
 	// Maximum bounds it further.
 	SendMessages, SendBytes int
+	// ReceiveMaximumCap bounds the Receive Maximum of a v5 client; 0 means that the client's own word counts.
+	ReceiveMaximumCap int
 
 	// QueueMessages and QueueBytes bound what is kept for one session; the newest message is lost over it.
 	QueueMessages int
@@ -80,7 +82,7 @@ func AWSLimits() Limits {
 	l := OpenLimits()
 	l.FiltersPerRequest = 8
 	l.Subscriptions = 50
-	l.SendMessages = 100
+	l.SendMessages, l.ReceiveMaximumCap = 100, 100
 	l.SessionExpiryMax = time.Hour
 	l.Connections = 500_000
 	l.AccountSubscriptions = 500_000

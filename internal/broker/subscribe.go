@@ -115,7 +115,7 @@ func (b *Broker) roomInAccount(f topic.Filter) error {
 	}
 	b.groups.mu.Lock()
 	defer b.groups.mu.Unlock()
-	g := b.groups.m[f.Share+"/"+f.Pattern]
+	g := b.groups.m[groupName(f)]
 	switch {
 	case g == nil && len(b.groups.m) >= b.limits.Groups:
 		return fault.New(fault.Throttled, "the account has %d shared subscription groups already", b.limits.Groups)

@@ -97,8 +97,8 @@ func (c *conn) connect(p *mqtt.Connect) error {
 	if p.Version == mqtt.V5 {
 		c.out.window.maxBytes = 1 << 30
 		c.out.window.maxCount = int(p.Props.ReceiveMaximum)
-		if c.gateway.limits.SendMessages < 8192 { // profile aws caps what the client allows
-			c.out.window.maxCount = min(c.out.window.maxCount, c.gateway.limits.SendMessages)
+		if most := c.gateway.limits.ReceiveMaximumCap; most > 0 {
+			c.out.window.maxCount = min(c.out.window.maxCount, most)
 		}
 	}
 	c.keepAlive = c.gateway.limits.KeepAlive(p.KeepAlive)
