@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/thingwire/thingwire/internal/awsapi"
 )
 
 // An unmodified boto3 does everything the table has. The script is its own specification: it fails where an answer does
@@ -170,7 +172,7 @@ func TestBoto3(t *testing.T) {
 	}
 	w := newWorld(t)
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		w.handler.ServeHTTP(rw, r.WithContext(WithCaller(r.Context(), w.caller)))
+		w.handler.ServeHTTP(rw, r.WithContext(awsapi.WithCaller(r.Context(), w.caller)))
 	}))
 	defer server.Close()
 	cmd := exec.CommandContext(t.Context(), "python3", "-", server.URL)

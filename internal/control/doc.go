@@ -8,8 +8,8 @@
 // refused by its name in AWS's shape with status 501, never answered with "ok".
 //
 // The handler authorises (the caller's policies decide on the action and resource of the row) but does not
-// authenticate: the door that owns the socket puts a Caller into the request's context with WithCaller, and a request
+// authenticate: the door that owns the socket puts an awsapi.Caller into the request's context, and a request
 // without one is refused. Routing is on the escaped path, because labels carry %2F.
 //
-// It may import broker, fault, policy, registry and topic; of these it needs fault, policy and registry so far.
+// It may import awsapi, broker, fault, policy, registry and topic; of these it needs fault, policy and registry so far.
 package control

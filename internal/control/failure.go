@@ -4,40 +4,10 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/registry"
+	"github.com/thingwire/thingwire/internal/sigv4"
 )
-
-// failure is an error as AWS's control plane writes it: a status, a name in a header, and a message. There is never a
-// numeric code in the body: the Go SDK cannot read such an error.
-type failure struct {
-	status int
-	name   string
-
-	Message     string `json:"message"`
-	ResourceID  string `json:"resourceId,omitempty"`  // ResourceAlreadyExistsException
-	ResourceARN string `json:"resourceArn,omitempty"` // ResourceAlreadyExistsException
-}
-
-// byKind is what a refusal is called when it has no name of its own.
-var byKind = [...]struct {
-	status int
-	name   string
-}{
-	fault.Internal:        {http.StatusInternalServerError, "InternalFailureException"},
-	fault.Invalid:         {http.StatusBadRequest, "InvalidRequestException"},
-	fault.Unauthenticated: {http.StatusForbidden, "MissingAuthenticationTokenException"},
-	fault.Denied:          {http.StatusForbidden, "AccessDeniedException"},
-	fault.NotFound:        {http.StatusNotFound, "ResourceNotFoundException"},
-	fault.Exists:          {http.StatusConflict, "ResourceAlreadyExistsException"},
-	fault.Conflict:        {http.StatusConflict, "ConflictingResourceUpdateException"},
-	fault.InUse:           {http.StatusConflict, "DeleteConflictException"},
-	fault.TooLarge:        {http.StatusBadRequest, "InvalidRequestException"},
-	fault.Throttled:       {http.StatusBadRequest, "ThrottlingException"},
-	fault.Unavailable:     {http.StatusServiceUnavailable, "ServiceUnavailableException"},
-	// AWS has no exception for this; SDKs pass the name on and do not retry a 501.
-	fault.Unsupported: {http.StatusNotImplemented, "NotImplementedException"},
-}
 
 // statusOf are the statuses of the names that the registry gives (AWS IoT API reference, "Common errors").
 var statusOf = map[registry.NameError]int{
@@ -52,18 +22,17 @@ var statusOf = map[registry.NameError]int{
 	registry.ErrLimitExceeded:         http.StatusGone,
 }
 
-// failureOf translates err. An error inside is not shown; the request id finds it in the log.
-func failureOf(err error, requestID string) failure {
-	kind := fault.KindOf(err)
-	f := failure{status: byKind[kind].status, name: byKind[kind].name}
-	e, ok := errors.AsType[*fault.Error](err)
-	if !ok || kind == fault.Internal {
-		f.Message = "internal failure; the server's log has it under request " + requestID
-		return f
-	}
-	f.Message = message(e)
+// failureOf translates an error to what the control plane answers.
+func failureOf(err error, requestID string) *awsapi.Failure {
+	f := awsapi.ControlKinds.FailureOf(err, requestID)
 	if name, ok := errors.AsType[registry.NameError](err); ok && statusOf[name] != 0 {
-		f.status, f.name = statusOf[name], string(name)
+		f.Status, f.Name = statusOf[name], string(name)
+	}
+	if name := awsapi.SignatureName(err); name != "" {
+		f.Name = name
+		if errors.Is(err, sigv4.ErrIncomplete) {
+			f.Status = http.StatusBadRequest
+		}
 	}
 	if t, ok := errors.AsType[*registry.TakenError](err); ok {
 		f.ResourceID, f.ResourceARN = t.ResourceID, t.ResourceARN
@@ -71,12 +40,7 @@ func failureOf(err error, requestID string) failure {
 	return f
 }
 
-// message is the error's own line without the names below it, which travel elsewhere.
-func message(e *fault.Error) string {
-	shown := *e
-	switch shown.Err.(type) { //nolint:errorlint // only what lies directly below would be printed
-	case registry.NameError, *registry.TakenError:
-		shown.Err = nil
-	}
-	return shown.Error()
+// WriteFailure answers with an error in AWS's shape. It is for the handlers that are mounted.
+func WriteFailure(w http.ResponseWriter, err error) {
+	failureOf(err, awsapi.Begin(w)).Write(w)
 }

@@ -1,18 +1,15 @@
 package control
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
+	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/policy"
 	"github.com/thingwire/thingwire/internal/registry"
@@ -63,10 +60,9 @@ func (h *Handler) Mount(prefix string, handler http.Handler) {
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	id := uuid.NewString()
-	w.Header().Set("x-amzn-RequestId", id)
+	id := awsapi.Begin(w)
 	defer h.recoverFrom(w, r, id)
-	caller, ok := CallerFrom(r.Context())
+	caller, ok := awsapi.CallerFrom(r.Context())
 	if !ok {
 		h.refuse(w, r, id, fault.New(fault.Unauthenticated, "Missing Authentication Token").
 			WithRemedy("sign the request with Signature Version 4, or use the admin socket"))
@@ -83,11 +79,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, id, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, answer)
+	awsapi.WriteJSON(w, http.StatusOK, answer)
 }
 
 // answer is one operation from its path to its response members.
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, caller Caller) (any, error) {
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, caller awsapi.Caller) (any, error) {
 	op, labels, err := h.routes.find(r.Method, r.URL.EscapedPath())
 	if err != nil {
 		return nil, err
@@ -111,7 +107,7 @@ func unreadable(err error) error {
 }
 
 // authorise asks the caller's policies. The words are AWS's; tools look for them.
-func (h *Handler) authorise(c *call, caller Caller) error {
+func (h *Handler) authorise(c *call, caller awsapi.Caller) error {
 	req := &policy.Request{
 		Action: "iot:" + c.op.name, Resource: h.resource(c), Vars: caller.Vars, Now: time.Now(),
 	}
@@ -142,7 +138,7 @@ func (h *Handler) recoverFrom(w http.ResponseWriter, r *http.Request, id string)
 	}
 	h.cfg.Log.ErrorContext(r.Context(), "panic in the control plane", slog.String("request", id), slog.Any("panic", p),
 		slog.String("stack", string(debug.Stack())))
-	writeFailure(w, errors.New("panic"), id)
+	failureOf(errors.New("panic"), id).Write(w)
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, id string, err error) {
@@ -150,32 +146,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, id string, err 
 		h.cfg.Log.ErrorContext(r.Context(), "control plane request failed", slog.String("request", id),
 			slog.String("method", r.Method), slog.String("path", r.URL.EscapedPath()), slog.Any("err", err))
 	}
-	writeFailure(w, err, id)
-}
-
-// WriteFailure answers with an error in AWS's shape. It is for the handlers beside, mounted and data plane.
-func WriteFailure(w http.ResponseWriter, err error) {
-	writeFailure(w, err, w.Header().Get("x-amzn-RequestId"))
-}
-
-func writeFailure(w http.ResponseWriter, err error, id string) {
-	f := failureOf(err, id)
-	w.Header().Set("x-amzn-ErrorType", f.name)
-	writeJSON(w, f.status, f)
-}
-
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	body := []byte("{}")
-	if v != nil {
-		var err error
-		if body, err = json.Marshal(v); err != nil {
-			status, body = http.StatusInternalServerError, []byte(`{"message":"the answer cannot be written"}`)
-		}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client went away
+	failureOf(err, id).Write(w)
 }
 
 var _ http.Handler = (*Handler)(nil)

@@ -23,6 +23,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/policy"
 	"github.com/thingwire/thingwire/internal/registry"
 	"github.com/thingwire/thingwire/internal/store/mem"
@@ -56,7 +57,7 @@ type world struct {
 	t        testing.TB
 	registry *registry.Registry
 	handler  *Handler
-	caller   Caller
+	caller   awsapi.Caller
 	log      *strings.Builder
 }
 
@@ -78,7 +79,7 @@ func newWorld(t testing.TB) *world {
 		Registry: r, Account: "000000000000", Region: "us-east-1", Log: slog.New(slog.NewTextHandler(log, nil)),
 		Endpoints: func() map[string]string { return map[string]string{"iot:Jobs": "jobs.example"} },
 	})
-	return &world{t: t, registry: r, handler: h, caller: Root("000000000000"), log: log}
+	return &world{t: t, registry: r, handler: h, caller: awsapi.Root("000000000000"), log: log}
 }
 
 // ticking is a clock that never shows the same time twice, so that what is ordered by age has an order.
@@ -101,7 +102,7 @@ func (a *answer) message() string { s, _ := a.body["message"].(string); return s
 // do asks the handler; headers are name, value, name, value …. Whatever it answers must be what SDKs can read.
 func (w *world) do(method, target, body string, headers ...string) *answer {
 	w.t.Helper()
-	r := httptest.NewRequestWithContext(WithCaller(w.t.Context(), w.caller), method, target, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(awsapi.WithCaller(w.t.Context(), w.caller), method, target, strings.NewReader(body))
 	r.Host = "iot.example:9443"
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
@@ -198,7 +199,7 @@ func TestWithoutACaller(t *testing.T) {
 func TestMount(t *testing.T) {
 	w := newWorld(t)
 	w.handler.Mount("/_thingwire/v1/", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if c, ok := CallerFrom(r.Context()); !ok || c.ARN != "arn:aws:iam::000000000000:root" {
+		if c, ok := awsapi.CallerFrom(r.Context()); !ok || c.ARN != "arn:aws:iam::000000000000:root" {
 			t.Errorf("caller %+v", c)
 		}
 		if r.URL.Path == "/_thingwire/v1/bad" {
@@ -224,7 +225,7 @@ func TestAuthorisation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.caller = Caller{ARN: "arn:aws:iam::000000000000:user/ann", Policies: policy.Compile(policy.Source{Name: "p", Document: doc})}
+	w.caller = awsapi.Caller{ARN: "arn:aws:iam::000000000000:user/ann", Policies: policy.Compile(policy.Source{Name: "p", Document: doc})}
 	w.ok("GET", "/things/lamp", "")
 	w.ok("GET", "/things", "")
 	a := w.refused(403, "AccessDeniedException", "DELETE", "/things/lamp", "")
@@ -234,7 +235,7 @@ func TestAuthorisation(t *testing.T) {
 	}
 	w.refused(403, "AccessDeniedException", "GET", "/things/door", "")
 	w.refused(403, "AccessDeniedException", "POST", "/keys-and-certificate", "")
-	w.caller = Caller{ARN: "nobody"}
+	w.caller = awsapi.Caller{ARN: "nobody"}
 	w.refused(403, "AccessDeniedException", "GET", "/things", "")
 }
 
@@ -284,7 +285,7 @@ func FuzzHandler(f *testing.F) {
 			return
 		}
 		w := newWorld(t)
-		r := httptest.NewRequestWithContext(WithCaller(t.Context(), w.caller), "GET", "/", strings.NewReader(body))
+		r := httptest.NewRequestWithContext(awsapi.WithCaller(t.Context(), w.caller), "GET", "/", strings.NewReader(body))
 		r.Method, r.URL = method, u
 		r.Header.Set(principalHeader, header)
 		if a := w.serve(r); a.status == http.StatusInternalServerError {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -328,17 +327,5 @@ func TestRoutes(t *testing.T) {
 	}
 	if _, _, err := rs.find("GET", "/things/%zz"); err == nil {
 		t.Error("a broken escape is accepted")
-	}
-}
-
-// The errors of doc and table: every kind has a status and a name.
-func TestEveryKindHasAName(t *testing.T) {
-	for kind, f := range byKind {
-		if f.status < 400 || !strings.HasSuffix(f.name, "Exception") {
-			t.Errorf("kind %d: %+v", kind, f)
-		}
-	}
-	if _, err := os.Stat("absent.txt"); err != nil {
-		t.Error(err)
 	}
 }

@@ -61,10 +61,16 @@ func (e *Error) WithRemedy(format string, args ...any) *Error {
 	return e
 }
 
+// Label is an error that only names a refusal for the doors, in AWS's words: what it says stands in the cause already.
+type Label interface {
+	error
+	Label()
+}
+
 // Error is one line: cause, what lies below, remedy.
 func (e *Error) Error() string {
 	s := e.Cause
-	if e.Err != nil {
+	if _, named := e.Err.(Label); e.Err != nil && !named { //nolint:errorlint // what is deeper prints itself
 		s += ": " + e.Err.Error()
 	}
 	if e.Remedy != "" {

@@ -15,6 +15,9 @@ type NameError string
 // Error is the name.
 func (n NameError) Error() string { return string(n) }
 
+// Label says that it is no more than a name.
+func (NameError) Label() {}
+
 // Query is the name in the Query protocol (sts, iam), which differs for the two that every service answers with.
 func (n NameError) Query() string {
 	if n == ErrUnrecognizedClient {

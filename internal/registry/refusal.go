@@ -14,6 +14,9 @@ type NameError string
 // Error is the name.
 func (n NameError) Error() string { return string(n) }
 
+// Label says that it is no more than a name.
+func (NameError) Label() {}
+
 // The exceptions of the control plane that need a name of their own.
 const (
 	ErrMalformedPolicy       NameError = "MalformedPolicyException"
@@ -42,6 +45,9 @@ type TakenError struct {
 
 // Error names the resource.
 func (t *TakenError) Error() string { return t.ResourceARN }
+
+// Label says that it is no more than a name.
+func (t *TakenError) Label() {}
 
 func refuse(k fault.Kind, n NameError, format string, args ...any) *fault.Error {
 	return fault.Wrap(k, n, format, args...)

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/control"
 	"github.com/thingwire/thingwire/internal/fault"
@@ -82,7 +83,7 @@ func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		control.WriteFailure(w, err)
 		return
 	}
-	by, _ := control.CallerFrom(r.Context()) // control has refused a request without one
+	by, _ := awsapi.CallerFrom(r.Context()) // control has refused a request without one
 	s := &liveStream{w: w, started: make(chan struct{})}
 	service, results := l.broker.Serve(broker.NewCaller(by.ARN, "", by.Policies, by.Vars), reqs, s.send)
 	s.dropped = service.Dropped

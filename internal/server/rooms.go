@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/control"
 	"github.com/thingwire/thingwire/internal/gateway"
@@ -199,9 +200,9 @@ func (r *rooms) endpoints() map[string]string {
 
 // asRoot is the control plane for the admin socket.
 func (r *rooms) asRoot() http.Handler {
-	root := control.Root(r.cfg.Account)
+	root := awsapi.Root(r.cfg.Account)
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		r.control.ServeHTTP(w, req.WithContext(control.WithCaller(req.Context(), root)))
+		r.control.ServeHTTP(w, req.WithContext(awsapi.WithCaller(req.Context(), root)))
 	})
 }
 

@@ -45,14 +45,24 @@ var rooms = []room{
 		"broker knows messages, not packets (mqtt), and is handed callers whose policies are compiled (registry)",
 	},
 	{
+		"internal/awsapi",
+		[]string{"internal/fault", "internal/iam", "internal/policy", "internal/sigv4"},
+		"awsapi is the wire that HTTP doors share: it knows who signed and how answers look, not what is asked",
+	},
+	{
 		"internal/gateway",
-		[]string{"internal/broker", "internal/fault", "internal/journal", "internal/mqtt", "internal/policy", "internal/registry", "internal/topic"},
+		[]string{"internal/awsapi", "internal/broker", "internal/fault", "internal/iam", "internal/journal", "internal/mqtt", "internal/policy", "internal/registry", "internal/topic"},
 		"gateway is a door: it authenticates and translates, it neither decides permissions nor touches the store",
 	},
 	{
 		"internal/control",
-		[]string{"internal/broker", "internal/fault", "internal/policy", "internal/registry", "internal/topic"},
+		[]string{"internal/awsapi", "internal/broker", "internal/fault", "internal/iam", "internal/policy", "internal/registry", "internal/sigv4", "internal/topic"},
 		"control is a door: it decodes, calls, encodes; a rule of the domain belongs to registry or broker",
+	},
+	{
+		"internal/dataplane",
+		[]string{"internal/awsapi", "internal/broker", "internal/fault", "internal/journal", "internal/policy", "internal/topic"},
+		"dataplane is a door: it decodes requests of iot-data, calls the broker and encodes; it sees no packets and no sockets",
 	},
 	{"internal/server", []string{"internal/..."}, "server builds the rooms and runs them; it may see all of internal and nothing public"},
 	{"device", nil, "device is for programs on devices: it knows nothing of the server and so is an honest witness of it"},
@@ -98,7 +108,7 @@ var walls = []wall{
 	{"testing", []string{"internal/store/storetest", "thingwiretest"}, "testing in a binary drags its flags along"},
 	{
 		"net/http",
-		[]string{"internal/sigv4", "internal/gateway", "internal/control", "internal/server", "cmd/thingwire", "device", "thingwiretest"},
+		[]string{"internal/sigv4", "internal/awsapi", "internal/gateway", "internal/control", "internal/dataplane", "internal/server", "cmd/thingwire", "device", "thingwiretest"},
 		"HTTP ends at the doors",
 	},
 	{

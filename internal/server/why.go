@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/control"
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/journal"
@@ -62,7 +63,7 @@ func (a *journalAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func mayReadJournal(ctx context.Context) error {
-	by, _ := control.CallerFrom(ctx) // control has refused a request without one
+	by, _ := awsapi.CallerFrom(ctx) // control has refused a request without one
 	req := &policy.Request{Action: journalAction, Resource: "*", Vars: by.Vars, Now: time.Now()}
 	if by.Policies.Decide(req).Allowed {
 		return nil

@@ -14,13 +14,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/thingwire/thingwire/internal/control"
+	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/journal"
 )
 
 // journalDoor serves a journal to one caller.
-func journalDoor(t *testing.T, by control.Caller) (*journal.Journal, *httptest.Server) {
+func journalDoor(t *testing.T, by awsapi.Caller) (*journal.Journal, *httptest.Server) {
 	t.Helper()
 	j, err := journal.Open(journal.Options{})
 	if err != nil {
@@ -28,7 +28,7 @@ func journalDoor(t *testing.T, by control.Caller) (*journal.Journal, *httptest.S
 	}
 	api := &journalAPI{journal: j}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		api.ServeHTTP(w, r.WithContext(control.WithCaller(r.Context(), by)))
+		api.ServeHTTP(w, r.WithContext(awsapi.WithCaller(r.Context(), by)))
 	}))
 	t.Cleanup(func() {
 		s.Close()
@@ -55,7 +55,7 @@ func getJournal(ctx context.Context, t *testing.T, s *httptest.Server, params st
 
 func TestJournalAPI(t *testing.T) {
 	t.Parallel()
-	j, s := journalDoor(t, control.Root("000000000000"))
+	j, s := journalDoor(t, awsapi.Root("000000000000"))
 	j.Record(journal.Entry{EventType: journal.Connect, ClientID: "lamp"})
 	j.Record(journal.Entry{EventType: journal.Connect, ClientID: "door"})
 	j.Record(journal.Entry{EventType: journal.AuthNError, Reason: journal.ReasonHandshake, Cause: "<none>"})
@@ -95,8 +95,8 @@ func orDash(s string) string {
 
 func TestJournalAPIRefuses(t *testing.T) {
 	t.Parallel()
-	_, root := journalDoor(t, control.Root("000000000000"))
-	_, nobody := journalDoor(t, control.Caller{ARN: "arn:aws:iam::000000000000:user/ann"})
+	_, root := journalDoor(t, awsapi.Root("000000000000"))
+	_, nobody := journalDoor(t, awsapi.Caller{ARN: "arn:aws:iam::000000000000:user/ann"})
 	for _, tc := range []struct {
 		door           *httptest.Server
 		params, answer string
@@ -118,7 +118,7 @@ func TestJournalAPIRefuses(t *testing.T) {
 
 func TestJournalAPIFollows(t *testing.T) {
 	t.Parallel()
-	j, s := journalDoor(t, control.Root("000000000000"))
+	j, s := journalDoor(t, awsapi.Root("000000000000"))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	_, _, in := getJournal(ctx, t, s, "follow=true&clientId=lamp") // answers before there is anything

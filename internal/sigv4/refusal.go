@@ -24,6 +24,9 @@ const (
 // Error is the name in the Query protocol, which is the best known: "SignatureDoesNotMatch".
 func (r ReasonError) Error() string { return r.Query() }
 
+// Label says that it is no more than a name.
+func (ReasonError) Label() {}
+
 // JSON is the exception's name in the rest-json protocol: iot, iot-data, iot-jobs-data. The SDKs correct their clock
 // after an InvalidSignatureException from the Date header of the answer.
 func (r ReasonError) JSON() string {
