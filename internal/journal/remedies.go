@@ -18,6 +18,11 @@ const (
 	ReasonCertificateExpired  = "DEVICE_CERTIFICATE_EXPIRED"
 	ReasonCertificateTooEarly = "DEVICE_CERTIFICATE_NOT_YET_VALID"
 
+	// Signatures (AWS: Connection.AuthNError).
+	ReasonTokenInvalid      = "SECURITY_TOKEN_INVALID"
+	ReasonTokenExpired      = "SECURITY_TOKEN_EXPIRED"
+	ReasonSignatureMismatch = "SECURITY_TOKEN_SIGNATURE_MISMATCH"
+
 	// Before there is MQTT.
 	ReasonHandshake      = "TLS_HANDSHAKE_FAILED"
 	ReasonNoConnect      = "NO_CONNECT"       // what came is not a CONNECT, or nothing came
@@ -150,6 +155,9 @@ var remedies = map[occasion]string{
 	{reason: ReasonCertificateExpired}:  "its time is over: " + newOne,
 	{reason: ReasonCertificateTooEarly}: "its time has not begun: check the clocks of device and server",
 	{reason: ReasonNotAuthenticated}:    "connect with the certificate and key that `thingwire thing create` wrote",
+	{reason: ReasonTokenInvalid}:        "use an access key of this server (thingwire key list, thingwire env), and with a session its token too",
+	{reason: ReasonTokenExpired}:        "take a new session, sign again, and set the client's clock",
+	{reason: ReasonSignatureMismatch}:   "check the secret access key, and what stands between client and server and changes requests",
 	{reason: ReasonHandshake}:           "check that the client trusts this server's ca.pem, uses a name of its certificate (--hostname), sends its own certificate and key, and speaks TLS 1.2 or 1.3",
 	{reason: ReasonNoConnect}:           "check that the client speaks MQTT on this port; HTTP is on the https and api listeners",
 	{reason: ReasonTooManySockets}:      "something at this address opens sockets and does not authenticate: find it, or raise the limit if a proxy stands in between",

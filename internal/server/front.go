@@ -18,10 +18,13 @@ import (
 // front is what the listeners answer over HTTP, each what it may. It looks into the rooms when a request comes: the
 // gateway wants it before all of them are open.
 func (r *rooms) front(log *slog.Logger) http.Handler {
+	api := &signedDoor{rooms: r, log: log}
+	health := paths{"/healthz": r.alive, "/readyz": r.ready}
 	doors := map[gateway.Kind]http.Handler{
-		gateway.Console: r.sameOrigin(log, paths{"/healthz": r.alive, "/readyz": r.ready, "/metrics": r.scrape}),
-		gateway.API:     paths{"/healthz": r.alive, "/readyz": r.ready},
-		gateway.Metrics: paths{"/metrics": r.scrape},
+		gateway.API:     health.before(api),
+		gateway.Console: r.sameOrigin(log, paths{"/healthz": r.alive, "/readyz": r.ready, "/metrics": r.scrape}.before(api)),
+		gateway.Shared:  api,
+		gateway.Metrics: paths{"/metrics": r.scrape}.before(http.HandlerFunc(notThere)),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		door, ok := doors[gateway.ListenerOf(req.Context())]
@@ -37,18 +40,20 @@ func (r *rooms) front(log *slog.Logger) http.Handler {
 // send on purpose.
 type paths map[string]http.HandlerFunc
 
-// ServeHTTP implements http.Handler.
-func (p paths) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	answer, ok := p[req.URL.Path]
-	switch {
-	case !ok:
-		notThere(w, req)
-	case req.Method != http.MethodGet && req.Method != http.MethodHead:
-		w.Header().Set("Allow", "GET, HEAD")
-		say(w, http.StatusMethodNotAllowed, "GET")
-	default:
-		answer(w, req)
-	}
+// before answers these paths, and lets next answer all others.
+func (p paths) before(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		answer, ok := p[req.URL.Path]
+		switch {
+		case !ok:
+			next.ServeHTTP(w, req)
+		case req.Method != http.MethodGet && req.Method != http.MethodHead:
+			w.Header().Set("Allow", "GET, HEAD")
+			say(w, http.StatusMethodNotAllowed, "GET")
+		default:
+			answer(w, req)
+		}
+	})
 }
 
 // notThere answers what Thingwire does not have, in AWS's shape.

@@ -87,18 +87,18 @@ func TestWhichListenerAnswersWhat(t *testing.T) {
 		{"GET", "console", "/readyz", 200, "ready\n"},
 		{"GET", "console", "/metrics", 200, "# HELP "},
 		{"POST", "console", "/healthz", 405, "GET\n"},
-		{"GET", "console", "/", 501, "{"},
-		{"GET", "console", "//healthz", 501, "{"},
-		{"GET", "console", "/healthz/", 501, "{"},
+		{"GET", "console", "/", 403, "{"},         // not signed
+		{"GET", "console", "//healthz", 403, "{"}, // not signed
+		{"GET", "console", "/healthz/", 403, "{"}, // not signed
 		{"GET", "api", "/healthz", 200, "ok\n"},
 		{"GET", "api", "/readyz", 200, "ready\n"},
-		{"GET", "api", "/metrics", 501, "{"},
+		{"GET", "api", "/metrics", 403, "{"}, // not signed
 		{"GET", "metrics", "/metrics", 200, "# HELP "},
 		{"GET", "metrics", "/healthz", 501, "{"},
 		{"GET", "https", "/healthz", 501, "{"},
 		{"GET", "https", "/metrics", 501, "{"},
-		{"GET", "shared", "/readyz", 501, "{"},
-		{"GET", "shared", "/metrics", 501, "{"},
+		{"GET", "shared", "/readyz", 403, "{"},  // not signed
+		{"GET", "shared", "/metrics", 403, "{"}, // not signed
 	} {
 		url := scheme[want.listener] + s.Addr(want.listener) + want.path
 		status, body, header := ask(t, c, want.method, url, nil)

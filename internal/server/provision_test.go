@@ -62,8 +62,8 @@ func TestProvisionSaysWhatItCouldNotUndo(t *testing.T) {
 	}
 }
 
-// plane is a control plane that answers as ours would, and fails where it is told.
-type plane struct {
+// fakePlane is a control plane that answers as ours would, and fails where it is told.
+type fakePlane struct {
 	dir   string
 	fails []string
 
@@ -71,9 +71,9 @@ type plane struct {
 	calls []string
 }
 
-func servePlane(t *testing.T, fails ...string) *plane {
+func servePlane(t *testing.T, fails ...string) *fakePlane {
 	t.Helper()
-	p := &plane{dir: t.TempDir(), fails: fails}
+	p := &fakePlane{dir: t.TempDir(), fails: fails}
 	if err := os.WriteFile(filepath.Join(p.dir, RootCAFile), []byte("root"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func servePlane(t *testing.T, fails ...string) *plane {
 	return p
 }
 
-func (p *plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (p *fakePlane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	call := r.Method + " " + r.URL.RequestURI()
@@ -119,7 +119,7 @@ func (p *plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // after are the calls behind the last one that failed as told.
-func (p *plane) after(fails string) []string {
+func (p *fakePlane) after(fails string) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var calls []string

@@ -27,10 +27,13 @@ type rooms struct {
 	store     driver
 	authority *registry.Authority
 	registry  *registry.Registry
+	guard     *awsapi.Guard
+	first     Credentials // of the first start; empty when they were deleted
 	journal   *journal.Journal
 	broker    *broker.Broker
 	gateway   *gateway.Gateway
 	control   *control.Handler
+	planes    planes
 	health    health
 	meters    *meters
 
@@ -59,7 +62,7 @@ func openRooms(ctx context.Context, cfg *Config, log *slog.Logger) (_ *rooms, er
 	if cfg.InMemory {
 		ground = r.openMemory
 	}
-	for _, open := range []func(context.Context, *slog.Logger) error{ground, r.openJournal, r.openAuthority, r.openRegistry, r.openBroker, r.openDoors, r.openMetrics} {
+	for _, open := range []func(context.Context, *slog.Logger) error{ground, r.openJournal, r.openAuthority, r.openRegistry, r.openKeys, r.openBroker, r.openDoors, r.openMetrics} {
 		if err := open(ctx, log); err != nil {
 			return nil, err
 		}
@@ -183,6 +186,7 @@ func (r *rooms) openDoors(_ context.Context, log *slog.Logger) error {
 	})
 	r.control.Mount(journalPath, &journalAPI{journal: r.journal})
 	r.control.Mount(privatePrefix, privateAPI(r.cfg, r.broker))
+	r.openPlanes()
 	return nil
 }
 
@@ -198,11 +202,12 @@ func (r *rooms) endpoints() map[string]string {
 	return byType
 }
 
-// asRoot is the control plane for the admin socket.
+// asRoot is what the admin socket answers: every plane, to a caller who may do everything.
 func (r *rooms) asRoot() http.Handler {
 	root := awsapi.Root(r.cfg.Account)
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		r.control.ServeHTTP(w, req.WithContext(awsapi.WithCaller(req.Context(), root)))
+		awsapi.Begin(w)
+		r.planes.of(req).serve(w, req, root)
 	})
 }
 

@@ -176,6 +176,9 @@ func (s *Server) Registry() *registry.Registry { return s.rooms.registry }
 // Journal has what happened to clients and why.
 func (s *Server) Journal() *journal.Journal { return s.rooms.journal }
 
+// Credentials are the access key of the first start, which may do everything; empty when it was deleted.
+func (s *Server) Credentials() Credentials { return s.rooms.first }
+
 // RootPEM is the certificate that clients of this server trust.
 func (s *Server) RootPEM() []byte { return s.rooms.authority.RootPEM() }
 
