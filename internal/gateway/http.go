@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// idleTimeout is how long a kept-alive connection may wait for its next request.
+const idleTimeout = 120 * time.Second
+
 // httpDoor serves HTTP on sockets that the first look has found to speak it.
 type httpDoor struct {
 	server *http.Server
@@ -26,10 +29,11 @@ func newHTTPDoor(g *Gateway, h http.Handler) *httpDoor {
 	d.server = &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    16 << 10,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			if r, ok := c.(*replayConn); ok {
-				ctx = context.WithValue(ctx, listenerKey{}, r.kind)
+				ctx = context.WithValue(ctx, peerKey{}, r.peer)
 			}
 			return ctx
 		},
@@ -42,15 +46,6 @@ func newHTTPDoor(g *Gateway, h http.Handler) *httpDoor {
 	return d
 }
 
-type listenerKey struct{}
-
-// ListenerOf is the listener by which an HTTP request came in, empty for one that came another way. Handlers answer by
-// it what they may answer there.
-func ListenerOf(ctx context.Context) Kind {
-	kind, _ := ctx.Value(listenerKey{}).(Kind)
-	return kind
-}
-
 // notThere answers what Thingwire does not have, in AWS's shape.
 func notThere(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
@@ -60,9 +55,9 @@ func notThere(w http.ResponseWriter, _ *http.Request) {
 }
 
 // take hands a socket to the server. The server never sees a bare *tls.Conn: it closes ALPN names it does not know.
-func (d *httpDoor) take(kind Kind, nc net.Conn, first []byte) {
+func (d *httpDoor) take(p *Peer, nc net.Conn, first []byte) {
 	select {
-	case d.conns <- &replayConn{Conn: nc, kind: kind, first: first}:
+	case d.conns <- &replayConn{Conn: nc, peer: p, first: first}:
 	case <-d.quit:
 		_ = nc.Close() // the end
 	}
@@ -100,7 +95,7 @@ func (d *httpDoor) shutdown(ctx context.Context) error {
 // replayConn gives back what the first look has read.
 type replayConn struct {
 	net.Conn
-	kind  Kind
+	peer  *Peer
 	first []byte
 }
 

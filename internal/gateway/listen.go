@@ -2,9 +2,7 @@ package gateway
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net"
@@ -165,7 +163,7 @@ func (g *Gateway) meet(kind Kind, tc *tls.Config, raw net.Conn, state *tls.Conne
 	}
 	if speaks == protocolHTTP {
 		g.known(raw)
-		g.http.take(kind, nc, first)
+		g.http.take(newPeer(kind, nc, state), nc, first)
 		return nil, nil, nil
 	}
 	if kind == MQTT || kind == MQTTS {
@@ -194,51 +192,14 @@ func (g *Gateway) handshake(tc *tls.Config, raw *corkConn, deadline time.Time) (
 	return c, c.ConnectionState(), nil
 }
 
-// authenticate identifies the client certificate by its fingerprint. The chain does not matter, the dates do.
-func (c *conn) authenticate(state *tls.ConnectionState) error {
+// authenticate identifies the client certificate.
+func (c *conn) authenticate(state *tls.ConnectionState) (err error) {
 	if len(state.PeerCertificates) == 0 {
 		return fault.New(fault.Unauthenticated, "no client certificate").
 			WithRemedy("connect with the certificate and key that `thingwire thing create` wrote")
 	}
-	cert := state.PeerCertificates[0]
-	now := time.Now()
-	if now.Before(cert.NotBefore) {
-		return &reasoned{journal.ReasonCertificateTooEarly, fault.New(fault.Unauthenticated,
-			"client certificate is not valid before %s", cert.NotBefore.UTC().Format(time.RFC3339)).
-			WithRemedy("check the clocks of device and server")}
-	}
-	if now.After(cert.NotAfter) {
-		return &reasoned{journal.ReasonCertificateExpired, fault.New(fault.Unauthenticated,
-			"client certificate expired on %s", cert.NotAfter.UTC().Format(time.RFC3339)).
-			WithRemedy("create a new one")}
-	}
-	c.fingerprint = sha256.Sum256(cert.Raw)
-	id, err := c.gateway.registry.Identify(c.fingerprint)
-	if err != nil {
-		return c.introduce(state.PeerCertificates, err)
-	}
-	c.identity = id
-	return nil
-}
-
-// introduce registers a stranger's certificate just in time if a registered CA vouches for it, and tells of it. The
-// connection ends either way; what it answers says why.
-func (c *conn) introduce(chain []*x509.Certificate, refused error) error {
-	if !fault.Is(refused, fault.Unauthenticated) {
-		return refused // the store is at fault, not the certificate
-	}
-	introduced, err := c.gateway.registry.Introduce(context.Background(), chain)
-	if err != nil {
-		return err
-	}
-	if introduced == nil {
-		return refused
-	}
-	c.gateway.broker.Announce(introduced.Topic, introduced.Payload)
-	if _, err := c.gateway.registry.Identify(c.fingerprint); err != nil {
-		return err
-	}
-	return refused // activated meanwhile: the next attempt is let in
+	c.identity, c.fingerprint, err = c.gateway.identify(state.PeerCertificates)
+	return err
 }
 
 // waitingRoom counts the sockets of each address that are not authenticated yet.
