@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"net"
 	"net/http"
 	"net/netip"
@@ -22,6 +23,16 @@ type Peer struct {
 	Domain   string         // the name that the client asked for by SNI
 
 	chain []*x509.Certificate // what the client showed, its own first; it has proved to have the key
+}
+
+// CertificateID is the SHA-256 fingerprint of the client's certificate in hexadecimal digits, known or not; empty where
+// it showed none.
+func (p *Peer) CertificateID() string {
+	if len(p.chain) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(p.chain[0].Raw)
+	return hex.EncodeToString(sum[:])
 }
 
 type peerKey struct{}

@@ -18,12 +18,13 @@ import (
 // front is what the listeners answer over HTTP, each what it may. It looks into the rooms when a request comes: the
 // gateway wants it before all of them are open.
 func (r *rooms) front(log *slog.Logger) http.Handler {
-	api := &signedDoor{rooms: r, log: log}
+	api := &httpDoor{rooms: r, log: log}
 	health := paths{"/healthz": r.alive, "/readyz": r.ready}
 	doors := map[gateway.Kind]http.Handler{
 		gateway.API:     health.before(api),
 		gateway.Console: r.sameOrigin(log, paths{"/healthz": r.alive, "/readyz": r.ready, "/metrics": r.scrape}.before(api)),
-		gateway.Shared:  api,
+		gateway.Shared:  &httpDoor{rooms: r, log: log, devices: true},
+		gateway.HTTPS:   &httpDoor{rooms: r, log: log, devices: true, onlyData: true},
 		gateway.Metrics: paths{"/metrics": r.scrape}.before(http.HandlerFunc(notThere)),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

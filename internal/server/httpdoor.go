@@ -1,0 +1,114 @@
+package server
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/thingwire/thingwire/internal/awsapi"
+	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/control"
+	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/gateway"
+	"github.com/thingwire/thingwire/internal/iam"
+	"github.com/thingwire/thingwire/internal/journal"
+	"github.com/thingwire/thingwire/internal/registry"
+	"github.com/thingwire/thingwire/internal/sigv4"
+)
+
+// httpDoor lets in whose signature it can verify and, where devices may come by HTTP, whose certificate is active, and
+// hands the request to the plane that it is for. Nobody comes in by anything else: there are no cookies and no ambient
+// identity.
+type httpDoor struct {
+	rooms *rooms
+	log   *slog.Logger
+
+	devices  bool // a client certificate opens the data plane
+	onlyData bool // nothing but the data plane is here
+}
+
+// ServeHTTP implements http.Handler.
+func (d *httpDoor) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	awsapi.Begin(w)
+	p := d.rooms.planes.of(req)
+	if d.onlyData && p != &d.rooms.planes.data {
+		control.WriteFailure(w, fault.New(fault.Unsupported, "listener %s has the data plane only", gateway.ListenerOf(req.Context())).
+			WithRemedy("send this request to the api listener"))
+		return
+	}
+	req.Body = http.MaxBytesReader(w, req.Body, p.maxBody)
+	by, err := d.identify(req, p)
+	if err != nil {
+		d.note(w, req, err)
+		p.refuse(w, err)
+		return
+	}
+	p.serve(w, req, by)
+}
+
+// identify says who sent a request. A signature goes before a certificate: it says more.
+func (d *httpDoor) identify(req *http.Request, p *plane) (awsapi.Caller, error) {
+	peer := gateway.PeerOf(req.Context())
+	if d.devices && p == &d.rooms.planes.data && !sigv4.Signed(req) {
+		device, err := d.rooms.gateway.Device(req)
+		if err != nil {
+			return awsapi.Caller{}, err
+		}
+		if device != nil {
+			return deviceCaller(device, &peer), nil
+		}
+	}
+	id, credential, err := d.rooms.guard.Verify(req, p.services...)
+	if err != nil {
+		return awsapi.Caller{}, err
+	}
+	return d.rooms.guard.Caller(id, credential.Service, peer.Addr.Addr(), peer.Domain), nil
+}
+
+// deviceCaller is the caller that an active certificate makes. There is no client id over HTTP.
+func deviceCaller(id *registry.Identity, peer *gateway.Peer) awsapi.Caller {
+	const none = ""
+	return awsapi.Caller{
+		ARN: id.CertificateARN, Principal: id.CertificateID, Policies: id.PoliciesFor(none),
+		Vars: id.Connection(none, peer.Addr.Addr(), peer.Domain),
+	}
+}
+
+// note records a request of somebody whom nobody knows. The access key that it names is not verified, but it is what
+// its owner asks for.
+func (d *httpDoor) note(w http.ResponseWriter, req *http.Request, err error) {
+	peer := gateway.PeerOf(req.Context())
+	e := broker.Entry(journal.Entry{
+		EventType: journal.AuthNError, LogLevel: journal.LevelError, Protocol: "HTTP", TraceID: awsapi.RequestID(w),
+		AuthType: "AWS_SIGV4", Listener: string(peer.Listener), ServerName: peer.Domain, Packet: req.Method,
+	}, err)
+	if reason := signatureReason(err); reason != "" {
+		e.Reason = reason
+	}
+	if s, err := sigv4.Parse(req); err == nil {
+		e.PrincipalID = s.AccessKeyID
+	} else if id := peer.CertificateID(); id != "" {
+		e.AuthType, e.PrincipalID = "AWS_X509", id
+	}
+	if peer.Addr.IsValid() {
+		e.SourceIP, e.SourcePort = peer.Addr.Addr().String(), peer.Addr.Port()
+	}
+	d.rooms.journal.Record(e)
+	d.log.InfoContext(req.Context(), "request refused", slog.String("request", e.TraceID), slog.String("from", peer.Addr.String()),
+		slog.String("cause", e.Cause))
+}
+
+// signatureReason is the name that AWS's logs have for a refused signature, empty for other errors.
+func signatureReason(err error) string {
+	switch {
+	case errors.Is(err, sigv4.ErrMissing):
+		return journal.ReasonNotAuthenticated
+	case errors.Is(err, sigv4.ErrExpired), errors.Is(err, sigv4.ErrNotYetCurrent), errors.Is(err, iam.ErrExpiredToken):
+		return journal.ReasonTokenExpired
+	case errors.Is(err, sigv4.ErrDoesNotMatch), errors.Is(err, sigv4.ErrScope):
+		return journal.ReasonSignatureMismatch
+	case errors.Is(err, sigv4.ErrIncomplete), errors.Is(err, iam.ErrUnrecognizedClient):
+		return journal.ReasonTokenInvalid
+	}
+	return ""
+}
