@@ -78,7 +78,9 @@ func (c *corkConn) uncork() ([]byte, error) {
 func (c *conn) send(out *outgoing) error {
 	bufs := out.bufs
 	if c.ws != nil {
-		bufs = c.ws.frame(out)
+		f, _ := framingPool.Get().(*framing)
+		defer f.release()
+		bufs = f.frame(c.ws, out)
 	}
 	if len(bufs) == 0 {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -33,15 +34,8 @@ type webSocket struct {
 	status ws.StatusCode // of our close frame, 0 for the one that fits the cause
 	bye    bool          // the close frame was taken by the writer
 
-	// The writer's.
-	single bool // one packet in a frame
-	iov    net.Buffers
-	heads  headWriter
-	spare  [ws.MaxHeaderSize]byte
+	single bool // one packet in a frame; for the writer
 }
-
-// maxIOV bounds what an idle connection keeps of its writer's memory.
-const maxIOV = 64
 
 // errClientClosed is the client's close frame.
 var errClientClosed = errors.New("the client closed the WebSocket")
@@ -202,27 +196,39 @@ func (s *webSocket) closeFrame() []byte {
 // ponging reports whether a pong waits. Under outbox.mu.
 func (s *webSocket) ponging() bool { return s != nil && s.pong != nil }
 
+// framing is the memory that one write needs for its frames.
+type framing struct {
+	iov   net.Buffers
+	heads headWriter
+	spare [ws.MaxHeaderSize]byte
+}
+
+var framingPool = sync.Pool{New: func() any { return new(framing) }}
+
 // frame puts frames around what one write takes: a head before each buffer, or before each packet for a client that
-// needs that. The payloads are not copied. It belongs to the connection's writer.
-func (s *webSocket) frame(out *outgoing) net.Buffers {
-	if cap(s.iov) > maxIOV {
-		s.iov, s.heads = nil, nil
-	}
-	s.iov, s.heads = s.iov[:0], s.heads[:0]
+// needs that. The payloads are not copied.
+func (f *framing) frame(s *webSocket, out *outgoing) net.Buffers {
+	f.iov, f.heads = f.iov[:0], f.heads[:0]
 	if out.pong != nil {
-		s.iov = append(s.iov, out.pong)
+		f.iov = append(f.iov, out.pong)
 	}
 	for _, b := range out.bufs {
 		for len(b) > 0 {
 			n := s.cut(b)
-			s.iov = append(s.iov, s.binaryHead(n), b[:n])
+			f.iov = append(f.iov, f.binaryHead(n), b[:n])
 			b = b[n:]
 		}
 	}
 	if out.bye != nil {
-		s.iov = append(s.iov, out.bye)
+		f.iov = append(f.iov, out.bye)
 	}
-	return s.iov
+	return f.iov
+}
+
+// release gives the memory back once the write is done.
+func (f *framing) release() {
+	clear(f.iov)
+	framingPool.Put(f)
 }
 
 // cut is how much of some packets goes into one frame. The AWS IoT Device SDK v1 for Python keeps the packets behind the
@@ -240,10 +246,10 @@ func (s *webSocket) cut(packets []byte) int {
 }
 
 // binaryHead is the head of a frame of so many bytes.
-func (s *webSocket) binaryHead(size int) []byte {
-	at := len(s.heads)
-	writeHead(&s.heads, ws.OpBinary, size, s.spare[:])
-	return s.heads[at:]
+func (f *framing) binaryHead(size int) []byte {
+	at := len(f.heads)
+	writeHead(&f.heads, ws.OpBinary, size, f.spare[:])
+	return f.heads[at:]
 }
 
 // headWriter takes heads. What it has given away stays as it is when it grows.
