@@ -46,6 +46,10 @@ func (r *rooms) openPlanes() {
 		control: plane{
 			services: awsapi.ControlServices, maxBody: largestRequest, handler: r.control, refuse: control.WriteFailure,
 		},
+		query: plane{
+			services: awsapi.QueryServices, maxBody: largestRequest, refuse: control.WriteQueryFailure,
+			handler: control.NewQuery(control.QueryConfig{Keys: r.guard.Keys(), Account: r.cfg.Account}),
+		},
 	}
 }
 
