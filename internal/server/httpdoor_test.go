@@ -26,6 +26,7 @@ func send(t *testing.T, s *Server, by *sigv4.Signer, method, url, body string) (
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if by != nil {
 		by.Sign(req, []byte(body), time.Now())
 	}
@@ -105,5 +106,21 @@ func TestRefusedSignatures(t *testing.T) {
 			}
 			t.Errorf("the journal does not know request %s", id)
 		})
+	}
+}
+
+// STS is at POST /, by its own signing name, and its refusals are XML.
+func TestSignedSTS(t *testing.T) {
+	s := inMemory(t)
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	const form = "Action=GetCallerIdentity&Version=2011-06-15"
+	by := signer(s, "sts")
+	if resp, body := send(t, s, &by, "POST", "https://"+s.Addr("api")+"/", form); resp.StatusCode != 200 || !strings.Contains(body, ":user/"+firstUser) {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	if resp, body := send(t, s, nil, "POST", "https://"+s.Addr("api")+"/", form); resp.StatusCode != 403 || !strings.Contains(body, "<Code>MissingAuthenticationToken</Code>") {
+		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 }

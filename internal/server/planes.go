@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -28,7 +29,7 @@ type planes struct {
 func (p *planes) of(r *http.Request) *plane {
 	path := r.URL.EscapedPath()
 	switch {
-	case p.query.handler != nil && strings.Trim(path, "/") == "" && r.Method == http.MethodPost:
+	case strings.Trim(path, "/") == "" && (r.Method == http.MethodPost || r.URL.Query().Has("Action")):
 		return &p.query
 	case p.ownsData != nil && p.ownsData(path):
 		return &p.data
@@ -41,8 +42,12 @@ func (p *planes) of(r *http.Request) *plane {
 const largestRequest = 1 << 20
 
 // openPlanes joins the services that stand on the rooms.
-func (r *rooms) openPlanes() {
+func (r *rooms) openPlanes(log *slog.Logger) {
 	r.planes = planes{
+		query: plane{
+			services: awsapi.QueryServices, maxBody: largestRequest, refuse: control.WriteQueryFailure,
+			handler: control.NewQuery(control.QueryConfig{Keys: r.guard.Keys(), Account: r.cfg.Account, Log: log}),
+		},
 		control: plane{
 			services: awsapi.ControlServices, maxBody: largestRequest, handler: r.control, refuse: control.WriteFailure,
 		},
