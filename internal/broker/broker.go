@@ -39,6 +39,7 @@ type Broker struct {
 	alarms      *alarms
 	versions    versions
 	throttles   throttles
+	data        dataThrottles
 	connections atomic.Int64
 	quit        chan struct{} // closed by Close
 	lastID      atomic.Uint64
@@ -79,6 +80,7 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 		quit:    make(chan struct{}),
 	}
 	b.throttles = newThrottles(&b.limits.Rates)
+	b.data = newDataThrottles(&b.limits.Data)
 	for i := range b.shards {
 		b.shards[i].m = map[string]*holder{}
 	}
