@@ -131,7 +131,7 @@ func demoServer(ctx context.Context, w *world, dir string) (*server.Server, erro
 
 // demoRun is what the two clients of the demo share.
 type demoRun struct {
-	admin  *server.Admin
+	admin  *server.Client
 	addr   string
 	from   sensor.Sensor
 	origin string
