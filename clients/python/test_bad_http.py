@@ -3,6 +3,7 @@ the journal knows."""
 
 import base64
 import http.client
+import itertools
 import json
 import os
 import re
@@ -25,13 +26,19 @@ def journal(server):
     journal.close()
 
 
-def tls(server, listener, alpn=None):
+STRANGERS = itertools.count(2)
+
+
+def dial(server, listener):
+    """A connection from an address of its own: the journal joins what the same stranger does again and again."""
+    n = next(STRANGERS)
+    source = "127.0.{}.{}".format(n // 250, n % 250)
+    return socket.create_connection(server.address(listener), 20, (source, 0))
+
+
+def tls(server, listener):
     context = ssl.create_default_context(cafile=server.ca)
-    if alpn:
-        context.set_alpn_protocols([alpn])
-    sock = context.wrap_socket(socket.create_connection(server.address(listener), timeout=20), server_hostname="localhost")
-    assert sock.selected_alpn_protocol() == alpn
-    return sock
+    return context.wrap_socket(dial(server, listener), server_hostname="localhost")
 
 
 class Answer:
@@ -44,10 +51,9 @@ class Answer:
         self.body = b"" if self.status == 101 else response.read()
 
 
-def ask(server, text, listener="api", alpn=None):
+def ask(server, text, listener="api"):
     """Sends bytes and returns what came back; the socket is closed."""
-    sock = socket.create_connection(server.address(listener), 20) if listener == "console" else tls(server, listener, alpn)
-    with sock:
+    with dial(server, listener) if listener == "console" else tls(server, listener) as sock:
         sock.sendall(text if isinstance(text, bytes) else text.encode())
         return Answer(sock)
 

@@ -73,6 +73,7 @@ class CLI:
     def __init__(self, server, path=None, keys=None, listener="api"):
         self.path = path or new_cli()
         self.old = self.path == OLD_CLI
+        self.refused = 254 if self.old else 255  # how it ends when the service refuses: version 2 and version 1 differ
         self._server, self._keys, self._listener = server, keys or server.keys, listener
 
     def run(self, *args, check=True):
