@@ -15,7 +15,7 @@ func newLogs(w *world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs",
 		Short: "Show what happened to clients, as AWS IoT logs it",
-		Long: `Shows the journal of the server on this machine: connections and how they ended, denials, drops, throttles. Each line
+		Long: `Shows the server's journal: connections and how they ended, denials, drops, throttles. Each line
 is one JSON object in the shape of AWS IoT's own logs (CloudWatch log group AWSIotLogsV2) with more fields: packet,
 reasonCode, policy, statement, cause, remedy, count, firstSeen, listener. For people there is: thingwire why CLIENT_ID`,
 		Example: `  thingwire logs --follow
@@ -23,7 +23,7 @@ reasonCode, policy, statement, cause, remedy, count, firstSeen, listener. For pe
   thingwire logs --client-id lamp --limit 20`,
 		Args: none,
 	}
-	dataDir := dataDirFlag(cmd)
+	at := reachFlags(cmd)
 	cmd.Flags().BoolVar(&follow, "follow", false, "go on with what comes, until stopped; an entry that was repeated comes again with its count")
 	cmd.Flags().StringVar(&q.ClientID, "client-id", "", "only entries of this client, thing or certificate")
 	cmd.Flags().BoolVar(&q.Failures, "failures", false, "only what failed")
@@ -38,13 +38,12 @@ reasonCode, policy, statement, cause, remedy, count, firstSeen, listener. For pe
 				return usage("--since: %s", err)
 			}
 		}
-		dir, err := w.dataDir(*dataDir)
+		client, err := w.client(at)
 		if err != nil {
-			return asUsage(err)
+			return err
 		}
-		admin := server.NewAdmin(dir)
-		defer admin.Close()
-		return admin.Journal(cmd.Context(), q, follow, func(line []byte) error {
+		defer client.Close()
+		return client.Journal(cmd.Context(), q, follow, func(line []byte) error {
 			w.printf("%s\n", line)
 			return nil
 		})

@@ -53,7 +53,8 @@ func newRoot(w *world) *cobra.Command {
 it, on your own machine.`,
 		Example: `  thingwire demo --count 5          see it work: a server, a sensor and a subscriber
   thingwire serve                   run a server
-  thingwire thing create lamp       a thing with certificate and policy, ready to connect`,
+  thingwire thing create lamp       a thing with certificate and policy, ready to connect
+  eval "$(thingwire env)"           let the AWS CLI and SDKs of this shell talk to the server`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -63,7 +64,8 @@ it, on your own machine.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%s; see: %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(newServe(w), newDemo(w), newThing(w), newPubsub(w), newSubscribe(w), newWhy(w), newLogs(w), newVersion(w))
+	root.AddCommand(newServe(w), newDemo(w), newThing(w), newPubsub(w), newPublish(w), newSubscribe(w), newWhy(w), newLogs(w),
+		newEnv(w), newKey(w), newVersion(w))
 	return root
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"regexp"
@@ -27,6 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 //	start NAME LINE ARGS...      starts a verb and waits until it prints a line that matches
 //	finish NAME                  waits for the end of a verb, which must succeed; its output is stdout
 //	stop NAME                    asks a verb to stop, as SIGTERM does, and finishes it
+//	credentials FILE             puts the access key in a JSON file into the AWS environment
 //	ports NAME                   puts the port that the listener of the server in $DATA has into $NAME
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -41,6 +43,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"tw": cmdTW, "usage": cmdUsage, "start": cmdStart, "finish": cmdFinish, "stop": cmdStop, "ports": cmdPorts,
+			"credentials": cmdCredentials,
 		},
 	})
 }
@@ -150,6 +153,20 @@ func cmdPorts(ts *testscript.TestScript, _ bool, args []string) {
 		_, port, err := net.SplitHostPort(e.Addresses[name])
 		ts.Check(err)
 		ts.Setenv(name, port)
+	}
+}
+
+func cmdCredentials(ts *testscript.TestScript, _ bool, args []string) {
+	var key map[string]any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &key))
+	for name, members := range map[string][]string{
+		"AWS_ACCESS_KEY_ID": {"accessKeyId", "AWS_ACCESS_KEY_ID"}, "AWS_SECRET_ACCESS_KEY": {"secretAccessKey", "AWS_SECRET_ACCESS_KEY"},
+	} {
+		for _, member := range members {
+			if value, ok := key[member].(string); ok {
+				ts.Setenv(name, value)
+			}
+		}
 	}
 }
 

@@ -128,7 +128,11 @@ func from(e *server.JournalEntry) string {
 	if e.SourceIP != "" {
 		s += " from " + plainText(e.SourceIP)
 	}
-	if e.PrincipalID != "" && e.PrincipalID != "anonymous" {
+	switch {
+	case e.PrincipalID == "" || e.PrincipalID == "anonymous":
+	case e.AuthType == "AWS_SIGV4":
+		s += " with access key " + plainText(e.PrincipalID)
+	default:
 		s += " with certificate " + plainText(short(e.PrincipalID))
 	}
 	if e.Listener != "" {

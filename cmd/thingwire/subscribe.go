@@ -21,9 +21,9 @@ func newSubscribe(w *world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "subscribe FILTER...",
 		Short: "Show messages as they pass",
-		Long: `Shows the messages that match one of the topic filters as they pass the server of this machine: topic and payload in
-a line for people, one JSON object per line for programs. It needs no certificate; being allowed to open the server's
-data directory is enough.`,
+		Long: `Shows the messages that match one of the topic filters as they pass the server: topic and payload in a line for people,
+one JSON object per line for programs. It needs no certificate: on the server's machine being allowed to open the data
+directory is enough, elsewhere an access key that may iot:Subscribe and iot:Receive.`,
 		Example: `  thingwire subscribe '#'
   thingwire subscribe 'bme680/+' 'device/#' --count 10 --output json`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -33,7 +33,7 @@ data directory is enough.`,
 			return nil
 		},
 	}
-	dataDir, output := dataDirFlag(cmd), outputFlag(cmd)
+	at, output := reachFlags(cmd), outputFlag(cmd)
 	cmd.Flags().IntVar(&count, "count", 0, "end after this many messages; 0 goes on until stopped")
 	cmd.Flags().IntVar(&qos, "qos", 1, "QoS to subscribe with: 0 or 1")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -44,20 +44,19 @@ data directory is enough.`,
 		if count < 0 || qos < 0 || qos > 1 {
 			return usage("--count must be 0 or more, --qos 0 or 1")
 		}
-		dir, err := w.dataDir(*dataDir)
+		client, err := w.client(at)
 		if err != nil {
-			return asUsage(err)
+			return err
 		}
-		return subscribe(cmd.Context(), w, dir, args, qos, count, asJSON)
+		defer client.Close()
+		return subscribe(cmd.Context(), w, client, args, qos, count, asJSON)
 	}
 	return cmd
 }
 
-func subscribe(ctx context.Context, w *world, dir string, filters []string, qos, count int, asJSON bool) error {
-	admin := server.NewAdmin(dir)
-	defer admin.Close()
+func subscribe(ctx context.Context, w *world, client *server.Client, filters []string, qos, count int, asJSON bool) error {
 	query := url.Values{"filter": filters, "qos": {strconv.Itoa(qos)}}
-	stream, err := admin.Stream(ctx, "/_thingwire/v1/subscribe?"+query.Encode())
+	stream, err := client.Stream(ctx, "/_thingwire/v1/subscribe?"+query.Encode())
 	if err != nil {
 		return asUsage(err)
 	}

@@ -28,7 +28,7 @@ The policy is a file with an AWS IoT policy document, or one of the built-in one
   thingwire thing create lamp --policy lamp-policy.json`,
 		Args: exactly("NAME"),
 	}
-	dataDir, output := dataDirFlag(cmd), outputFlag(cmd)
+	at, output := reachFlags(cmd), outputFlag(cmd)
 	cmd.Flags().StringVar(&policy, "policy", "", "policy document, a file or a built-in name (default allow-everything)")
 	cmd.Flags().StringVar(&out, "out", ".", "folder for NAME.cert.pem, NAME.private.key and root-CA.pem")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -36,15 +36,16 @@ The policy is a file with an AWS IoT policy document, or one of the built-in one
 		if err != nil {
 			return err
 		}
-		dir, err := w.dataDir(*dataDir)
+		client, err := w.client(at)
 		if err != nil {
-			return asUsage(err)
+			return err
 		}
+		defer client.Close()
 		want, err := newThingOf(args[0], policy)
 		if err != nil {
 			return err
 		}
-		return thingCreate(cmd.Context(), w, dir, out, want, thingOutput{json: asJSON, warn: policy == ""})
+		return thingCreate(cmd.Context(), w, client, out, want, thingOutput{json: asJSON, warn: policy == ""})
 	}
 	return cmd
 }
@@ -78,9 +79,7 @@ type createdThing struct {
 	RootCA      string `json:"rootCA"`
 }
 
-func thingCreate(ctx context.Context, w *world, dir, out string, want server.NewThing, show thingOutput) (err error) {
-	admin := server.NewAdmin(dir)
-	defer admin.Close()
+func thingCreate(ctx context.Context, w *world, client *server.Client, out string, want server.NewThing, show thingOutput) (err error) {
 	files, err := reserve(out, want.Name)
 	if err != nil {
 		return err
@@ -90,13 +89,13 @@ func thingCreate(ctx context.Context, w *world, dir, out string, want server.New
 			err = errors.Join(err, files.remove())
 		}
 	}()
-	made, err := admin.Provision(ctx, want)
+	made, err := client.Provision(ctx, want)
 	if err != nil {
 		return err
 	}
 	if err := files.write(made); err != nil {
 		undo := context.WithoutCancel(ctx)
-		return errors.Join(err, admin.Remove(undo, want.Name))
+		return errors.Join(err, client.Remove(undo, want.Name))
 	}
 	if show.json {
 		return w.printJSON(createdThing{made, files.cert, files.key, files.rootCA})

@@ -2,8 +2,6 @@ package main
 
 import (
 	"github.com/spf13/cobra"
-
-	"github.com/thingwire/thingwire/internal/server"
 )
 
 func newThingDelete(w *world) *cobra.Command {
@@ -15,15 +13,14 @@ that is connected with such a certificate is disconnected. What other things use
 		Example: `  thingwire thing delete lamp`,
 		Args:    exactly("NAME"),
 	}
-	dataDir := dataDirFlag(cmd)
+	at := reachFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		dir, err := w.dataDir(*dataDir)
+		client, err := w.client(at)
 		if err != nil {
-			return asUsage(err)
+			return err
 		}
-		admin := server.NewAdmin(dir)
-		defer admin.Close()
-		if err := admin.Remove(cmd.Context(), args[0]); err != nil {
+		defer client.Close()
+		if err := client.Remove(cmd.Context(), args[0]); err != nil {
 			return err
 		}
 		w.printf("Thing %s is deleted.\n", args[0])

@@ -21,25 +21,24 @@ func newThingList(w *world) *cobra.Command {
   thingwire thing list --output json`,
 		Args: none,
 	}
-	dataDir, output := dataDirFlag(cmd), outputFlag(cmd)
+	at, output := reachFlags(cmd), outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		asJSON, err := wantsJSON(*output)
 		if err != nil {
 			return err
 		}
-		dir, err := w.dataDir(*dataDir)
+		client, err := w.client(at)
 		if err != nil {
-			return asUsage(err)
+			return err
 		}
-		return thingList(cmd.Context(), w, dir, asJSON)
+		defer client.Close()
+		return thingList(cmd.Context(), w, client, asJSON)
 	}
 	return cmd
 }
 
-func thingList(ctx context.Context, w *world, dir string, asJSON bool) error {
-	admin := server.NewAdmin(dir)
-	defer admin.Close()
-	things, err := admin.Things(ctx)
+func thingList(ctx context.Context, w *world, client *server.Client, asJSON bool) error {
+	things, err := client.Things(ctx)
 	if err != nil {
 		return err
 	}

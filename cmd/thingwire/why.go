@@ -16,14 +16,14 @@ func newWhy(w *world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "why CLIENT_ID",
 		Short: "Tell what happened to a client, why, and what to do",
-		Long: `Tells the story of a client from the journal of the server on this machine: each connection and how it ended, what was
+		Long: `Tells the story of a client from the server's journal: each connection and how it ended, what was
 denied and by which statement, what was dropped or throttled, and what to do about it. Instead of a client id it takes
 the name of a thing or the id of a certificate. Times are UTC.`,
 		Example: `  thingwire why lamp
   thingwire why lamp --since 1h --output json`,
 		Args: exactly("CLIENT_ID"),
 	}
-	dataDir, output := dataDirFlag(cmd), outputFlag(cmd)
+	at, output := reachFlags(cmd), outputFlag(cmd)
 	cmd.Flags().StringVar(&since, "since", "24h", "how far back: a duration like 1h, or a time like 2006-01-02T15:04:05Z")
 	cmd.Flags().IntVar(&limit, "limit", 100, "the last so many entries")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -38,13 +38,12 @@ the name of a thing or the id of a certificate. Times are UTC.`,
 		if err != nil {
 			return usage("--since: %s", err)
 		}
-		dir, err := w.dataDir(*dataDir)
+		client, err := w.client(at)
 		if err != nil {
-			return asUsage(err)
+			return err
 		}
-		admin := server.NewAdmin(dir)
-		defer admin.Close()
-		s, err := learn(cmd.Context(), admin, args[0], from, limit)
+		defer client.Close()
+		s, err := learn(cmd.Context(), client, args[0], from, limit)
 		if err != nil {
 			return err
 		}
@@ -71,26 +70,26 @@ type story struct {
 	Strangers []server.JournalEntry `json:"unnamed,omitempty"`
 }
 
-func learn(ctx context.Context, admin *server.Admin, id string, since time.Time, limit int) (*story, error) {
+func learn(ctx context.Context, client *server.Client, id string, since time.Time, limit int) (*story, error) {
 	s := &story{ClientID: id, Since: since.UTC()}
 	var err error
-	if s.Entries, err = entries(ctx, admin, server.JournalQuery{ClientID: id, Since: since, Limit: limit}); err != nil || len(s.Entries) > 0 {
+	if s.Entries, err = entries(ctx, client, server.JournalQuery{ClientID: id, Since: since, Limit: limit}); err != nil || len(s.Entries) > 0 {
 		return s, err
 	}
-	before, err := entries(ctx, admin, server.JournalQuery{ClientID: id, Limit: 1})
+	before, err := entries(ctx, client, server.JournalQuery{ClientID: id, Limit: 1})
 	if err != nil {
 		return nil, err
 	}
 	if len(before) > 0 {
 		s.Before = &before[0]
 	}
-	s.Strangers, err = entries(ctx, admin, server.JournalQuery{Unnamed: true, Since: since, Limit: unnamedAtMost})
+	s.Strangers, err = entries(ctx, client, server.JournalQuery{Unnamed: true, Since: since, Limit: unnamedAtMost})
 	return s, err
 }
 
-func entries(ctx context.Context, admin *server.Admin, q server.JournalQuery) ([]server.JournalEntry, error) {
+func entries(ctx context.Context, client *server.Client, q server.JournalQuery) ([]server.JournalEntry, error) {
 	found := []server.JournalEntry{} // JSON has no null for them
-	err := admin.Journal(ctx, q, false, func(line []byte) error {
+	err := client.Journal(ctx, q, false, func(line []byte) error {
 		var e server.JournalEntry
 		if err := json.Unmarshal(line, &e); err != nil {
 			return err

@@ -69,9 +69,11 @@ func (w *world) printJSON(v any) error {
 	return nil
 }
 
+const dataDirHelp = "data directory of the server (default $THINGWIRE_DATA_DIR, else ~/.local/share/thingwire)"
+
 // dataDirFlag adds --data-dir to a verb.
 func dataDirFlag(cmd *cobra.Command) *string {
-	return cmd.Flags().String("data-dir", "", "data directory of the server (default $THINGWIRE_DATA_DIR, else ~/.local/share/thingwire)")
+	return cmd.Flags().String("data-dir", "", dataDirHelp)
 }
 
 // dataDir is the data directory that a verb means: the flag, the environment, the usual place.

@@ -13,6 +13,8 @@ import (
 var (
 	// DataServices sign requests of the data plane and upgrades to MQTT over WebSocket.
 	DataServices = []string{"iotdata", "iotdevicegateway"}
+	// JobsServices sign requests of the data plane of jobs.
+	JobsServices = []string{"iot-jobs-data"}
 	// ControlServices sign requests of the control plane; older clients say execute-api.
 	ControlServices = []string{"iot", "execute-api"}
 	// QueryServices sign requests of the Query protocol, which share POST /.

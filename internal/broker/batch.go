@@ -92,7 +92,7 @@ func growMessages(old []Message) []Message {
 	for i := range old {
 		from, to := &old[i], &grown[i]
 		to.Topic, to.Payload, to.QoS, to.Retain = from.Topic, from.Payload, from.QoS, from.Retain
-		to.Expiry, to.Props, to.hops = from.Expiry, from.Props, from.hops
+		to.Expiry, to.Props, to.hops, to.RetainOrRefuse = from.Expiry, from.Props, from.hops, from.RetainOrRefuse
 	}
 	return grown
 }

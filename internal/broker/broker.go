@@ -39,6 +39,9 @@ type Broker struct {
 	alarms      *alarms
 	versions    versions
 	throttles   throttles
+	data        dataThrottles
+	departed    departed
+	direct      *Group // what direct messages that somebody waits for travel as
 	connections atomic.Int64
 	quit        chan struct{} // closed by Close
 	lastID      atomic.Uint64
@@ -77,8 +80,10 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 		alarms:  newAlarms(),
 		groups:  groups{m: map[string]*Group{}},
 		quit:    make(chan struct{}),
+		direct:  &Group{},
 	}
 	b.throttles = newThrottles(&b.limits.Rates)
+	b.data = newDataThrottles(&b.limits.Data)
 	for i := range b.shards {
 		b.shards[i].m = map[string]*holder{}
 	}
@@ -112,9 +117,10 @@ func (b *Broker) Close() {
 
 // MQTT 5 reason codes that the broker itself decides on (MQTT 5, 2.4).
 const (
-	codeUnspecified        = 0x80
-	codeServerShuttingDown = 0x8B
-	codeSessionTakenOver   = 0x8E
+	codeUnspecified          = 0x80
+	codeServerShuttingDown   = 0x8B
+	codeSessionTakenOver     = 0x8E
+	codeAdministrativeAction = 0x98
 )
 
 // commit makes a batch durable and waits for it.

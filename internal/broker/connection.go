@@ -25,6 +25,9 @@ type Connection struct {
 	ended    bool // under session.mu
 	quiet    bool // a service: no presence
 	presence presence
+	socket   Socket
+	since    int64                   // when it came, in milliseconds since 1970
+	direct   atomic.Pointer[directs] // nil until somebody waits for one
 }
 
 // ConnectRequest is what a door knows of a client that wants to connect.
@@ -41,6 +44,7 @@ type ConnectRequest struct {
 	// SourceIP and Thing are told in lifecycle events. Thing is the name of the thing that the principal is attached
 	// to exclusively, else empty.
 	SourceIP, Thing string
+	Socket          Socket
 }
 
 // Connect opens the session of Caller.ClientID. A connection that the client id has is taken over: it is ended before
@@ -67,6 +71,7 @@ func (b *Broker) Connect(r ConnectRequest) (c *Connection, present bool, err err
 	r.Caller.conn = c
 	c.id = b.lastConn.Add(1)
 	c.presence = presence{ip: r.SourceIP, thing: r.Thing}
+	c.socket, c.since = r.Socket, millis(time.Now())
 	old, discarded, present := b.takeOver(c, &r)
 	if old != nil {
 		old.end(Cause{
@@ -262,7 +267,8 @@ func (c *Connection) end(cause Cause, own bool) {
 	if !own {
 		c.link.Kick(cause)
 	}
-	f, w := c.letGo(c.will.Swap(nil))
+	c.endDirect()
+	f, w := c.letGo(c.will.Swap(nil), cause, told)
 	switch f {
 	case sessionOver:
 		c.b.unroute(s)
@@ -294,7 +300,7 @@ const (
 
 // letGo releases the client id and decides what becomes of the session and of the will, which it gives back if it is to
 // be published now.
-func (c *Connection) letGo(w *will) (fate, *will) {
+func (c *Connection) letGo(w *will, cause Cause, told bool) (fate, *will) {
 	b, s := c.b, c.session
 	sh := b.shard(s.clientID)
 	sh.mu.Lock()
@@ -302,6 +308,9 @@ func (c *Connection) letGo(w *will) (fate, *will) {
 	h := sh.get(s.clientID)
 	if h.live == c {
 		h.live = nil
+	}
+	if told {
+		b.departed.note(c.info(), cause)
 	}
 	defer sh.drop(s.clientID, h)
 	f := sessionStays

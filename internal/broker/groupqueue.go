@@ -284,4 +284,10 @@ func (g *Group) comeBack(c *Connection) {
 }
 
 // AckShared says that the client has acknowledged messages that were leased to it, as Delivery.Group and Seq name them.
-func (c *Connection) AckShared(g *Group, seqs []uint64) { g.ack(c, 0, seqs) }
+func (c *Connection) AckShared(g *Group, seqs []uint64) {
+	if g == c.b.direct {
+		c.settleDirect(seqs, nil)
+		return
+	}
+	g.ack(c, 0, seqs)
+}

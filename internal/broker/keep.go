@@ -19,7 +19,7 @@ func (p *Batch) keep(by *Caller, r *route, i, j int) {
 		if !m.Retain {
 			continue
 		}
-		if !p.b.mayRetainNow(m.Topic) {
+		if !m.RetainOrRefuse && !p.b.mayRetainNow(m.Topic) {
 			p.b.noteRetainThrottled(by, m.Topic)
 			continue
 		}

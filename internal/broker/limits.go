@@ -46,6 +46,8 @@ type Limits struct {
 	GroupMembers         int
 
 	Rates Rates
+	// Data are the rates of the HTTPS data plane but for Publish, which is under Rates.
+	Data DataRates
 }
 
 // OpenLimits is the profile `open`: AWS's numbers where clients can see them, this machine's where they only slow
@@ -100,6 +102,7 @@ func AWSLimits() Limits {
 		RetainedPerTopic:  1,
 		Retained:          500,
 	}
+	l.Data = awsDataRates()
 	return l
 }
 

@@ -17,6 +17,10 @@ type Message struct {
 	// Props are the MQTT 5 properties that are forwarded; nil when there are none.
 	Props *Properties
 
+	// RetainOrRefuse says that a retained message is refused when the rates of retained messages do not let it be kept
+	// now; otherwise it is delivered all the same. A door whose clients send again what was refused sets it.
+	RetainOrRefuse bool
+
 	// ID numbers the messages of this server; together with the server's start time it is the trace id.
 	ID uint64
 	// Time is when the broker accepted the message and Expires when it is forgotten, in milliseconds since 1970;

@@ -15,6 +15,7 @@ import (
 func TestOneDoor(t *testing.T) {
 	t.Parallel()
 	allowed := map[string]string{
+		"handDirect: Deliver":    "answers one client alone, as SendDirectMessage and answers to the requester do (SendTo): not routed, queued or retained",
 		"give: Deliver":          "Publish hands out by it, at once or when the commit is done",
 		"deliverStored: Deliver": "reads back what Publish has queued",
 		"leaseOne: Deliver":      "reads back what Publish has queued for a shared subscription",

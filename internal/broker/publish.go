@@ -77,6 +77,9 @@ func (b *Broker) accept(by *Caller, r *route, m *Message, now int64) error {
 		if err := b.mayRetain(by, r); err != nil {
 			return err
 		}
+		if m.RetainOrRefuse && !b.mayRetainNow(m.Topic) {
+			return errRetainThrottled(m.Topic)
+		}
 	}
 	m.ID = b.lastID.Add(1)
 	m.Time = now

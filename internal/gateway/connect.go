@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"net"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -126,6 +128,7 @@ func (c *conn) request(p *mqtt.Connect) broker.ConnectRequest {
 	if c.remote.IsValid() {
 		r.SourceIP = c.remote.String()
 	}
+	r.Socket = broker.Socket{Source: endOf(c.raw.RemoteAddr()), Target: endOf(c.raw.LocalAddr()), KeepAlive: c.keepAlive}
 	if c.identity != nil {
 		if t := c.identity.Thing(c.clientID); t != nil && t.Exclusive {
 			r.Thing = t.Name
@@ -141,6 +144,14 @@ func (c *conn) request(p *mqtt.Connect) broker.ConnectRequest {
 		r.Will, r.WillDelay = c.will(&p.Will), seconds(p.Will.Delay)
 	}
 	return r
+}
+
+// endOf is one end of a connection, not valid where it has no address.
+func endOf(a net.Addr) netip.AddrPort {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return netip.AddrPortFrom(tcp.AddrPort().Addr().Unmap(), tcp.AddrPort().Port())
+	}
+	return netip.AddrPort{}
 }
 
 func (c *conn) will(w *mqtt.Will) *broker.Message {

@@ -90,7 +90,7 @@ func New(cfg Config) *Gateway {
 		log:         cfg.Log,
 		journal:     cfg.Journal,
 		epoch:       time.Now(),
-		publishes:   broker.NewLimiter(cfg.Broker.Limits().Rates.Publishes),
+		publishes:   cfg.Broker.PublishLimiter(),
 		all:         policy.AllowAll(),
 		handshakes:  make(chan struct{}, 4*runtime.GOMAXPROCS(0)),
 		perAddress:  cfg.PerAddress,

@@ -22,7 +22,7 @@ func (o *outbox) write() {
 		err := o.c.send(&out)
 		o.c.gateway.counts.SentBytes.Add(int64(out.bytes + len(out.control)))
 		if !out.skipped.empty() {
-			out.skipped.ack(o.c.session)
+			out.skipped.skip(o.c.session)
 		}
 		if !o.wrote(&out, err) {
 			break

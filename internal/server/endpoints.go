@@ -98,3 +98,6 @@ func removeStale(dir string) error {
 	}
 	return nil
 }
+
+// Serving reports whether a server runs on a data directory.
+func Serving(dir string) bool { return answers(dir) }

@@ -1,8 +1,15 @@
 package server
 
 import (
+	"bufio"
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"io"
 	"net/http"
 	"strings"
@@ -10,6 +17,7 @@ import (
 	"time"
 
 	"github.com/thingwire/thingwire/internal/journal"
+	"github.com/thingwire/thingwire/internal/policy"
 	"github.com/thingwire/thingwire/internal/sigv4"
 )
 
@@ -26,6 +34,7 @@ func send(t *testing.T, s *Server, by *sigv4.Signer, method, url, body string) (
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if by != nil {
 		by.Sign(req, []byte(body), time.Now())
 	}
@@ -105,5 +114,102 @@ func TestRefusedSignatures(t *testing.T) {
 			}
 			t.Errorf("the journal does not know request %s", id)
 		})
+	}
+}
+
+// STS is at POST /, by its own signing name, and its refusals are XML.
+func TestSignedSTS(t *testing.T) {
+	s := inMemory(t)
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	const form = "Action=GetCallerIdentity&Version=2011-06-15"
+	by := signer(s, "sts")
+	if resp, body := send(t, s, &by, "POST", "https://"+s.Addr("api")+"/", form); resp.StatusCode != 200 || !strings.Contains(body, ":user/"+firstUser) {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	if resp, body := send(t, s, nil, "POST", "https://"+s.Addr("api")+"/", form); resp.StatusCode != 403 || !strings.Contains(body, "<Code>MissingAuthenticationToken</Code>") {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}
+
+// The data plane is on every listener that devices and programs reach by HTTP: by signature on api, shared and console,
+// by certificate on https, and on shared with the ALPN name x-amzn-http-ca.
+func TestPublishThroughEveryDoor(t *testing.T) {
+	s := inMemory(t)
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	by := signer(s, "iotdata")
+	for _, base := range []string{"https://" + s.Addr("api"), "https://" + s.Addr("shared"), "http://" + s.Addr("console"), "https://" + s.Addr("https")} {
+		resp, body := send(t, s, &by, "POST", base+"/topics/a%2Fb?qos=1", `{"x":1}`)
+		if resp.StatusCode != 200 || !strings.Contains(body, resp.Header.Get("X-Amzn-Requestid")) {
+			t.Errorf("%s: %d %s", base, resp.StatusCode, body)
+		}
+		if resp, body := send(t, s, nil, "POST", base+"/topics/a%2Fb", "x"); resp.StatusCode != 401 || resp.Header.Get("X-Amzn-Errortype") != "UnauthorizedException" {
+			t.Errorf("%s, unsigned: %d %s", base, resp.StatusCode, body)
+		}
+	}
+	for _, c := range []struct {
+		listener, alpn string
+		status         int
+	}{{"https", "", 200}, {"https", "x-amzn-http-ca", 200}, {"shared", "x-amzn-http-ca", 200}, {"shared", "", 401}} {
+		if got := publishWithCertificate(t, s, c.listener, c.alpn); got != c.status {
+			t.Errorf("%s with ALPN %q: %d, want %d", c.listener, c.alpn, got, c.status)
+		}
+	}
+}
+
+// publishWithCertificate posts a message by a device's certificate and gives the status.
+func publishWithCertificate(t *testing.T, s *Server, listener, alpn string) int {
+	t.Helper()
+	conf := deviceTLS(t, s)
+	if alpn != "" {
+		conf.NextProtos = []string{alpn}
+	}
+	conn, err := tls.Dial("tcp", s.Addr(listener), conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /topics/a/b?qos=1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nhi"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode
+}
+
+// deviceTLS is how a device with an active certificate that may do everything connects.
+func deviceTLS(t *testing.T, s *Server) *tls.Config {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := s.Registry()
+	cert, err := r.CreateCertificateFromCSR(t.Context(), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: request})), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "all-" + cert.ID[:8]
+	if _, err := r.CreatePolicy(t.Context(), name, policy.AllowEverything(s.Config().Account, s.Config().Region)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.AttachPolicy(t.Context(), name, r.ARN("cert/"+cert.ID)); err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode([]byte(cert.PEM))
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(s.RootPEM())
+	return &tls.Config{
+		RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS12,
+		Certificates: []tls.Certificate{{Certificate: [][]byte{block.Bytes}, PrivateKey: key}},
 	}
 }

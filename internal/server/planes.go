@@ -1,36 +1,35 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/control"
+	"github.com/thingwire/thingwire/internal/dataplane"
 )
 
 // plane is one of the services behind the HTTP doors: how its requests are signed, how much they may carry, and who
 // answers them.
 type plane struct {
 	services []string // signing names
-	maxBody  int64
+	maxBody  int64    // bytes
 	handler  http.Handler
 	refuse   func(http.ResponseWriter, error) // writes a refusal as this plane's clients read it
 }
 
 // planes are all of them. Their paths do not collide, but for POST /, where the services of the Query protocol tell each
-// other apart (API reference, "Routing on one port").
-type planes struct {
-	data, control, query plane
-	ownsData             func(path string) bool // escaped
-}
+// other apart, and those of jobs, where the signing name does (API reference, "Routing on one port").
+type planes struct{ data, control, query plane }
 
 // of is the plane that a request is for. An endpoint URL that ends with a slash makes clients begin with two.
 func (p *planes) of(r *http.Request) *plane {
-	path := r.URL.EscapedPath()
 	switch {
-	case p.query.handler != nil && strings.Trim(path, "/") == "" && r.Method == http.MethodPost:
+	case strings.Trim(r.URL.Path, "/") == "" && (r.Method == http.MethodPost || r.URL.Query().Has("Action")):
 		return &p.query
-	case p.ownsData != nil && p.ownsData(path):
+	case dataplane.Owns(r):
 		return &p.data
 	}
 	return &p.control
@@ -41,10 +40,19 @@ func (p *planes) of(r *http.Request) *plane {
 const largestRequest = 1 << 20
 
 // openPlanes joins the services that stand on the rooms.
-func (r *rooms) openPlanes() {
+func (r *rooms) openPlanes(log *slog.Logger) {
 	r.planes = planes{
+		data: plane{
+			services: slices.Concat(awsapi.DataServices, awsapi.JobsServices), maxBody: int64(r.broker.Limits().Payload), refuse: dataplane.WriteFailure,
+			handler: dataplane.New(dataplane.Config{Broker: r.broker, Journal: r.journal, Log: log}),
+		},
 		control: plane{
-			services: awsapi.ControlServices, maxBody: largestRequest, handler: r.control, refuse: control.WriteFailure,
+			services: awsapi.ControlServices, maxBody: largestRequest, refuse: control.WriteFailure,
+			handler: r.control,
+		},
+		query: plane{
+			services: awsapi.QueryServices, maxBody: largestRequest, refuse: control.WriteQueryFailure,
+			handler: control.NewQuery(control.QueryConfig{Keys: r.guard.Keys(), Account: r.cfg.Account, Log: log}),
 		},
 	}
 }

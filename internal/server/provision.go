@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -43,21 +42,21 @@ type Provisioned struct {
 func PolicyNameOf(thing string) string { return strings.ReplaceAll(thing, ":", ".") }
 
 // Provision makes a thing that can connect, or nothing: what was half done is undone.
-func (a *Admin) Provision(ctx context.Context, want NewThing) (_ *Provisioned, err error) {
-	p := &provisioning{admin: a, made: Provisioned{ThingName: want.Name, PolicyName: PolicyNameOf(want.Name)}}
+func (c *Client) Provision(ctx context.Context, want NewThing) (_ *Provisioned, err error) {
+	p := &provisioning{client: c, made: Provisioned{ThingName: want.Name, PolicyName: PolicyNameOf(want.Name)}}
 	defer func() {
 		if err != nil {
 			err = p.undo(ctx, err)
 		}
 	}()
-	root, err := os.ReadFile(a.RootCA())
+	root, err := c.root()
 	if err != nil {
-		return nil, notServing(a.dir, err)
+		return nil, err
 	}
 	p.made.RootPEM = string(root)
 	document := want.Document
 	if document == "" {
-		if document, err = a.builtin(ctx, want.Policy); err != nil {
+		if document, err = c.builtin(ctx, want.Policy); err != nil {
 			return nil, err
 		}
 	}
@@ -77,9 +76,9 @@ func (a *Admin) Provision(ctx context.Context, want NewThing) (_ *Provisioned, e
 
 // provisioning is one Provision under way; done is how to undo it, last step first.
 type provisioning struct {
-	admin *Admin
-	made  Provisioned
-	done  []Call
+	client *Client
+	made   Provisioned
+	done   []Call
 }
 
 // undoTime bounds the undoing, which goes on when the caller was told to stop.
@@ -90,7 +89,7 @@ func (p *provisioning) undo(ctx context.Context, cause error) error {
 	defer cancel()
 	errs := []error{cause}
 	for _, call := range slices.Backward(p.done) {
-		if err := p.admin.Do(ctx, call); err != nil {
+		if err := p.client.Do(ctx, call); err != nil {
 			errs = append(errs, fault.Wrap(fault.KindOf(err), err, "and what was half done could not be undone"))
 		}
 	}
@@ -102,7 +101,7 @@ func (p *provisioning) undo(ctx context.Context, cause error) error {
 
 // absent refuses a name that is taken. CreateThing would not: it is idempotent.
 func (p *provisioning) absent(ctx context.Context) error {
-	err := p.admin.Do(ctx, Call{Method: http.MethodGet, Path: "/things/" + url.PathEscape(p.made.ThingName)})
+	err := p.client.Do(ctx, Call{Method: http.MethodGet, Path: "/things/" + url.PathEscape(p.made.ThingName)})
 	if err == nil {
 		return fault.New(fault.Exists, "a thing named %s is there already", p.made.ThingName).
 			WithRemedy("choose another name, or remove it with: thingwire thing delete %s", p.made.ThingName)
@@ -118,7 +117,7 @@ func (p *provisioning) thing(ctx context.Context) error {
 	var out struct {
 		ThingARN string `json:"thingArn"`
 	}
-	if err := p.admin.Do(ctx, Call{Method: http.MethodPost, Path: path, In: struct{}{}, Out: &out}); err != nil {
+	if err := p.client.Do(ctx, Call{Method: http.MethodPost, Path: path, In: struct{}{}, Out: &out}); err != nil {
 		return err
 	}
 	p.made.ThingARN = out.ThingARN
@@ -131,7 +130,7 @@ func (p *provisioning) thing(ctx context.Context) error {
 func (p *provisioning) policy(ctx context.Context, document string) error {
 	path := "/policies/" + url.PathEscape(p.made.PolicyName)
 	in := map[string]string{"policyDocument": document}
-	if err := p.admin.Do(ctx, Call{Method: http.MethodPost, Path: path, In: in}); err != nil {
+	if err := p.client.Do(ctx, Call{Method: http.MethodPost, Path: path, In: in}); err != nil {
 		return err
 	}
 	p.done = append(p.done, Call{Method: http.MethodDelete, Path: path})
@@ -145,7 +144,7 @@ func (p *provisioning) certificate(ctx context.Context) error {
 		CertificatePEM string `json:"certificatePem"`
 		KeyPair        struct{ PrivateKey string }
 	}
-	if err := p.admin.Do(ctx, Call{Method: http.MethodPost, Path: "/keys-and-certificate?setAsActive=true", Out: &out}); err != nil {
+	if err := p.client.Do(ctx, Call{Method: http.MethodPost, Path: "/keys-and-certificate?setAsActive=true", Out: &out}); err != nil {
 		return err
 	}
 	p.made.CertificateARN, p.made.CertificateID = out.CertificateARN, out.CertificateID
@@ -159,18 +158,18 @@ func (p *provisioning) certificate(ctx context.Context) error {
 
 func (p *provisioning) attach(ctx context.Context) error {
 	policies, target := "/target-policies/"+url.PathEscape(p.made.PolicyName), map[string]string{"target": p.made.CertificateARN}
-	if err := p.admin.Do(ctx, Call{Method: http.MethodPut, Path: policies, In: target}); err != nil {
+	if err := p.client.Do(ctx, Call{Method: http.MethodPut, Path: policies, In: target}); err != nil {
 		return err
 	}
 	p.done = append(p.done, Call{Method: http.MethodPost, Path: policies, In: target})
 	principals := "/things/" + url.PathEscape(p.made.ThingName) + "/principals"
-	return p.admin.Do(ctx, Call{Method: http.MethodPut, Path: principals, Principal: p.made.CertificateARN})
+	return p.client.Do(ctx, Call{Method: http.MethodPut, Path: principals, Principal: p.made.CertificateARN})
 }
 
 // builtin is the text of a built-in policy for the account and region of the server, which the private API knows.
-func (a *Admin) builtin(ctx context.Context, name string) (string, error) {
+func (c *Client) builtin(ctx context.Context, name string) (string, error) {
 	var out struct{ Document string }
-	if err := a.Do(ctx, Call{Method: http.MethodGet, Path: "/_thingwire/v1/policies/" + url.PathEscape(name), Out: &out}); err != nil {
+	if err := c.Do(ctx, Call{Method: http.MethodGet, Path: "/_thingwire/v1/policies/" + url.PathEscape(name), Out: &out}); err != nil {
 		return "", err
 	}
 	return out.Document, nil

@@ -187,7 +187,7 @@ func (r *rooms) openDoors(_ context.Context, log *slog.Logger) error {
 	})
 	r.control.Mount(journalPath, &journalAPI{journal: r.journal})
 	r.control.Mount(privatePrefix, privateAPI(r.cfg, r.broker))
-	r.openPlanes()
+	r.openPlanes(log)
 	return nil
 }
 

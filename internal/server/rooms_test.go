@@ -69,8 +69,8 @@ var rooms = []room{
 	{"device/sensor", nil, "a sensor knows nothing of the server"},
 	{
 		"cmd/thingwire",
-		[]string{"device", "device/sensor", "internal/fault", "internal/server"},
-		"a verb is a thin client: it talks to a server, in this process or another, through its doors",
+		[]string{"device", "device/sensor", "internal/fault", "internal/server", "internal/sigv4"},
+		"a verb is a thin client: it talks to a server, in this process or another, through its doors, and signs as AWS's tools do",
 	},
 	{
 		"thingwiretest",

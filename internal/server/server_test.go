@@ -29,7 +29,7 @@ func quiet(t *testing.T) Config {
 }
 
 // begin starts a server and a client of its admin socket, and closes both with the test.
-func begin(t *testing.T, cfg Config) (*Server, *Admin) {
+func begin(t *testing.T, cfg Config) (*Server, *Client) {
 	t.Helper()
 	s, err := New(t.Context(), cfg, nil)
 	if err != nil {

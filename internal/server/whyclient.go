@@ -22,8 +22,8 @@ type JournalQuery = journal.Query
 
 // Journal calls fn with each entry that q asks for, as a line of JSON without its end. With follow it goes on with
 // what comes: it returns when ctx ends (nil), the server stops, or fn fails.
-func (a *Admin) Journal(ctx context.Context, q JournalQuery, follow bool, fn func(line []byte) error) error {
-	stream, err := a.Stream(ctx, journalPath+"?"+journalParams(q, follow).Encode())
+func (c *Client) Journal(ctx context.Context, q JournalQuery, follow bool, fn func(line []byte) error) error {
+	stream, err := c.Stream(ctx, journalPath+"?"+journalParams(q, follow).Encode())
 	if err != nil {
 		return err
 	}

@@ -9,18 +9,20 @@ export const V3 = 4;
 export const V5 = 5;
 
 export class Client {
-  /** Dials without waiting for what comes of it. */
+  /** Dials without waiting for what comes of it. A thing has a certificate, or a url of wss that speaks for it. */
   constructor(server, thing, clientId, protocolVersion, options = {}) {
     this.inbox = new Inbox();
     this.packets = new Inbox(); // all but PUBLISH, as they came
     this.connected = new Once('connection');
     this.closed = new Once('end of the connection');
     this.disconnect = undefined; // the server's DISCONNECT
-    this.client = mqtt.connect({
-      protocol: 'mqtts', host: ENDPOINT, port: server.port('mqtts'), clientId, protocolVersion,
-      ca: readFileSync(thing.ca), cert: readFileSync(thing.cert), key: readFileSync(thing.key),
-      reconnectPeriod: 0, connectTimeout: WAIT, keepalive: 60, ...options,
-    });
+    const common = { clientId, protocolVersion, ca: readFileSync(thing.ca), reconnectPeriod: 0, connectTimeout: WAIT, keepalive: 60 };
+    this.client = thing.url
+      ? mqtt.connect(thing.url, { ...common, ...options })
+      : mqtt.connect({
+          protocol: 'mqtts', host: ENDPOINT, port: server.port('mqtts'), cert: readFileSync(thing.cert), key: readFileSync(thing.key),
+          ...common, ...options,
+        });
     this.client.on('message', (topic, payload, packet) => this.inbox.put({ topic, text: payload.toString(), packet }));
     this.client.on('packetreceive', (packet) => packet.cmd !== 'publish' && this.packets.put(packet));
     this.client.on('connect', (connack) => this.connected.fire(connack));

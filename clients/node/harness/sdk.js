@@ -1,14 +1,35 @@
 // The two MQTT clients of the AWS IoT Device SDK v2 for JavaScript, set up as its users do, with events made waitable.
 
 import sdk from 'aws-iot-device-sdk-v2';
+import { REGION } from './aws.js';
 import { ENDPOINT } from './server.js';
 import { Inbox, Once } from './wait.js';
 
-export const { mqtt, mqtt5, iot } = sdk;
+export const { auth, http, mqtt, mqtt5, iot } = sdk;
 
 // A loser of its client id would come back at once and take over in turn. A long pause keeps it away; a 3.1.1 connection
 // that waits so cannot be disconnected before, which is why the runner is told to exit all the same.
 const PAUSE = 60_000;
+
+function credentialsProvider({ accessKeyId, secretAccessKey, sessionToken }) {
+  return auth.AwsCredentialsProvider.newStatic(accessKeyId, secretAccessKey, sessionToken);
+}
+
+/** Whoever has keys comes over WebSocket, a thing by its certificate. */
+function builder5({ cert, key, keys, ca }) {
+  const { AwsIotMqtt5ClientConfigBuilder: Builder } = iot;
+  const builder = keys
+    ? Builder.newWebsocketMqttBuilderWithSigv4Auth(ENDPOINT, { region: REGION, credentialsProvider: credentialsProvider(keys) })
+    : Builder.newDirectMqttBuilderWithMtlsFromPath(ENDPOINT, cert, key);
+  builder.withCertificateAuthorityFromPath(undefined, ca);
+  return builder;
+}
+
+function builder311({ cert, key, keys }) {
+  const { AwsIotMqttConnectionConfigBuilder: Builder } = iot;
+  if (!keys) return Builder.new_mtls_builder_from_path(cert, key);
+  return Builder.new_with_websockets({ region: REGION, credentials_provider: credentialsProvider(keys) });
+}
 
 export class Client5 {
   /** Starts without waiting for what comes of it. Without a port the SDK goes to 8883; on 443 it offers ALPN. */
@@ -18,8 +39,7 @@ export class Client5 {
     this.failed = new Once('refusal');
     this.lost = new Once('end of the connection');
     this.stopped = new Once('stop of the client');
-    const builder = iot.AwsIotMqtt5ClientConfigBuilder.newDirectMqttBuilderWithMtlsFromPath(ENDPOINT, thing.cert, thing.key);
-    builder.withCertificateAuthorityFromPath(undefined, thing.ca);
+    const builder = builder5(thing);
     builder.withConnectProperties({ clientId, keepAliveIntervalSeconds: 60, ...connect });
     builder.withMinReconnectDelayMs(PAUSE);
     builder.withMaxReconnectDelayMs(PAUSE);
@@ -67,7 +87,7 @@ function textOf(payload) {
 
 /** A connection of the SDK's MQTT 3.1.1 client, not yet connected. */
 export function connection311(thing, clientId, port, { clean = true, configure = () => {} } = {}) {
-  const builder = iot.AwsIotMqttConnectionConfigBuilder.new_mtls_builder_from_path(thing.cert, thing.key);
+  const builder = builder311(thing);
   builder.with_certificate_authority_from_path(undefined, thing.ca);
   builder.with_endpoint(ENDPOINT).with_client_id(clientId).with_clean_session(clean);
   builder.with_keep_alive_seconds(30).with_reconnect_min_sec(60).with_reconnect_max_sec(60);

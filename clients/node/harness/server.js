@@ -63,6 +63,23 @@ export class Server {
     return Number(this.endpoints[listener].split(':').at(-1));
   }
 
+  /** What a client of AWS's takes for an endpoint. */
+  url(listener = 'api') {
+    return `https://${ENDPOINT}:${this.port(listener)}`;
+  }
+
+  /** The file that clients of this server trust. */
+  get ca() {
+    return path.join(this.data, 'ca.pem');
+  }
+
+  /** The access key of the first start, which may do everything, as AWS's SDKs take it. */
+  async keys() {
+    const text = await readFile(path.join(this.data, 'credentials'), 'utf8');
+    const value = (name) => new RegExp(`^${name} *= *(.*)$`, 'm').exec(text)[1].trim();
+    return { accessKeyId: value('aws_access_key_id'), secretAccessKey: value('aws_secret_access_key') };
+  }
+
   /** Runs a verb of the command line against this server and returns what it printed. */
   async run(...args) {
     const run = promisify(execFile)(BINARY, [...args, '--data-dir', this.data], { cwd: this.folder });

@@ -40,6 +40,8 @@ class Will:
 class Client:
     """One connection; paho would come back by itself, this one does not."""
 
+    transport, listener = "tcp", "mqtts"
+
     def __init__(self, server, thing, client_id, version=V3, clean=True, keepalive=60, will=None, **connect):
         self.version = version
         self.inbox = Inbox()
@@ -48,9 +50,10 @@ class Client:
         self._answers, self._news = {}, threading.Condition()
         session = {"clean_session": clean} if version == V3 else {}
         self.client = c = mqtt.Client(
-            mqtt.CallbackAPIVersion.VERSION2, client_id, protocol=version, reconnect_on_failure=False, **session
-        )
-        c.tls_set(thing.ca, thing.cert, thing.key)
+            mqtt.CallbackAPIVersion.VERSION2, client_id, protocol=version, transport=self.transport,
+            reconnect_on_failure=False, **session,
+        )  # fmt: skip
+        self._introduce(server, thing)
         c.on_connect, c.on_disconnect, c.on_connect_fail = self._on_connect, self._on_disconnect, lambda *_: self.closed.set()
         c.on_message = lambda _client, _userdata, message: self.inbox.put(message)
         c.on_subscribe = lambda _c, _u, mid, codes, properties: self._answer(mid, [code.value for code in codes], properties)
@@ -61,8 +64,12 @@ class Client:
             c.will_set(will.topic, will.payload, will.qos, will.retain, properties)
         if version == V5:
             connect = {"clean_start": clean, "properties": props("CONNECT", **connect)}
-        c.connect(ENDPOINT, server.port("mqtts"), keepalive, **connect)
+        c.connect(ENDPOINT, server.port(self.listener), keepalive, **connect)
         c.loop_start()
+
+    def _introduce(self, server, thing):
+        """Says who the client is."""
+        self.client.tls_set(thing.ca, thing.cert, thing.key)
 
     @classmethod
     def open(cls, *args, **kwargs):
@@ -139,3 +146,13 @@ class Client:
     def __exit__(self, *_):
         self.client.disconnect()
         self.client.loop_stop()
+
+
+class WebSocketClient(Client):
+    """MQTT over WebSocket, for whom the URL speaks: path and query, as somebody has signed them."""
+
+    transport, listener = "websockets", "api"
+
+    def _introduce(self, server, url):
+        self.client.tls_set(server.ca)
+        self.client.ws_set_options(path=url)

@@ -1,7 +1,10 @@
-"""A network cable: a TCP proxy that a test can cut and plug in again."""
+"""What stands between a client and the server: a network cable that a test can cut, and an HTTP proxy."""
 
+import shutil
 import socket
 import threading
+
+from .server import Process
 
 
 class Cable:
@@ -93,3 +96,27 @@ def _break(*sockets):
         except OSError:
             pass
         s.close()
+
+
+class Tinyproxy:
+    """Debian's tinyproxy on this machine's loopback, which tunnels by CONNECT to any port and says so in its log."""
+
+    def __init__(self, folder):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        config = folder / "tinyproxy.conf"
+        config.write_text("Port {}\nListen 127.0.0.1\nTimeout 60\nMaxClients 20\nLogLevel Connect\n".format(self.port))
+        self._process = Process([shutil.which("tinyproxy"), "-d", "-c", config], cwd=folder)
+        self._process.wait_for_line(lambda line: "Accepting connections" in line)
+
+    @property
+    def seen(self):
+        """How many lines of the log there are: what a test expects comes after it."""
+        return len(self._process.lines)
+
+    def wait_for_tunnel(self, target, after=0):
+        """Waits until somebody has asked for a tunnel to host:port."""
+        return self._process.wait_for_line(lambda line: "CONNECT {} ".format(target) in line, after=after)
+
+    def close(self):
+        self._process.kill()

@@ -1,6 +1,7 @@
 """A real `thingwire serve` on a data directory of its own, and what a test asks of it from outside."""
 
 import collections
+import configparser
 import dataclasses
 import http.client
 import json
@@ -11,6 +12,8 @@ import socket
 import subprocess
 import threading
 import urllib.parse
+
+from .keys import Keys
 
 BINARY = os.environ.get("THINGWIRE", "thingwire")
 ENDPOINT = "localhost"  # a name of the server's certificate
@@ -143,6 +146,23 @@ class Server:
 
     def port(self, listener):
         return self.address(listener)[1]
+
+    def url(self, listener="api"):
+        """What a client of AWS's takes for an endpoint."""
+        return "https://{}:{}".format(ENDPOINT, self.port(listener))
+
+    @property
+    def ca(self):
+        """The file that clients of this server trust."""
+        return str(self.data / "ca.pem")
+
+    @property
+    def keys(self):
+        """The access key of the first start, which may do everything."""
+        file = configparser.ConfigParser()
+        file.read(self.data / "credentials")
+        profile = file["thingwire"]
+        return Keys(profile["aws_access_key_id"], profile["aws_secret_access_key"])
 
     def run(self, *args, timeout=30, check=True):
         """Runs a verb of the command line against this server and returns the finished process."""

@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 
-from awscrt import mqtt
+from awscrt import auth, http, io, mqtt
 from awsiot import mqtt_connection_builder
 
 parser = argparse.ArgumentParser()
@@ -23,6 +23,10 @@ parser.add_argument("--client-id", default="test-" + str(uuid.uuid4()))
 parser.add_argument("--topic", default="test/topic")
 parser.add_argument("--message", default="Hello World!")
 parser.add_argument("--count", default=10, type=int)
+parser.add_argument("--use-websocket", action="store_true")
+parser.add_argument("--signing-region", default="us-east-1")
+parser.add_argument("--proxy-host")
+parser.add_argument("--proxy-port", type=int, default=8080)
 parser.add_argument("--exercise", default=1, type=int, choices=[1, 2, 3])
 args = parser.parse_args()
 
@@ -79,18 +83,42 @@ def on_message_received(topic, payload, **kwargs):
 
 
 sys.stdout.reconfigure(line_buffering=True)
-mqtt_connection = mqtt_connection_builder.mtls_from_path(
-    endpoint=args.endpoint,
-    port=args.port,
-    cert_filepath=args.cert,
-    pri_key_filepath=args.key,
-    ca_filepath=args.root_ca,
-    on_connection_interrupted=on_connection_interrupted,
-    on_connection_resumed=on_connection_resumed,
-    client_id=args.client_id,
-    clean_session=False,
-    keep_alive_secs=6,
-)
+event_loop_group = io.EventLoopGroup(1)
+host_resolver = io.DefaultHostResolver(event_loop_group)
+client_bootstrap = io.ClientBootstrap(event_loop_group, host_resolver)
+
+if args.use_websocket:
+    proxy_options = None
+    if args.proxy_host:
+        proxy_options = http.HttpProxyOptions(host_name=args.proxy_host, port=args.proxy_port)
+    credentials_provider = auth.AwsCredentialsProvider.new_default_chain(client_bootstrap)
+    mqtt_connection = mqtt_connection_builder.websockets_with_default_aws_signing(
+        endpoint=args.endpoint,
+        client_bootstrap=client_bootstrap,
+        region=args.signing_region,
+        credentials_provider=credentials_provider,
+        websocket_proxy_options=proxy_options,
+        ca_filepath=args.root_ca,
+        on_connection_interrupted=on_connection_interrupted,
+        on_connection_resumed=on_connection_resumed,
+        client_id=args.client_id,
+        clean_session=False,
+        keep_alive_secs=6,
+    )
+else:
+    mqtt_connection = mqtt_connection_builder.mtls_from_path(
+        endpoint=args.endpoint,
+        port=args.port,
+        cert_filepath=args.cert,
+        pri_key_filepath=args.key,
+        client_bootstrap=client_bootstrap,
+        ca_filepath=args.root_ca,
+        on_connection_interrupted=on_connection_interrupted,
+        on_connection_resumed=on_connection_resumed,
+        client_id=args.client_id,
+        clean_session=False,
+        keep_alive_secs=6,
+    )
 
 print("Connecting to {} with client ID '{}'...".format(args.endpoint, args.client_id))
 mqtt_connection.connect().result()

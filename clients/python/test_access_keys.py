@@ -1,0 +1,112 @@
+"""An access key that is disabled or deleted, and a policy that is taken back, end what runs on them: within a second,
+with the cause in the journal."""
+
+import datetime
+
+import pytest
+from harness import aws
+from harness.aws import CLI, Keys
+from harness.journal import Journal
+from harness.paho import V3, V5, Client
+from harness.paho import WebSocketClient as Paho
+from harness.presign import presigned
+from harness.server import statement
+
+ALL = statement("Allow", ["iot:*", "sts:*"], "*")
+WAIT = 20
+
+
+@pytest.fixture(scope="module")
+def iam(server):
+    return aws.client(server, "iam")
+
+
+@pytest.fixture
+def journal(server):
+    journal = Journal(server)
+    yield journal
+    journal.close()
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def by_boto3_inactive(server, iam, user, key):
+    iam.update_access_key(UserName=user, AccessKeyId=key.id, Status="Inactive")
+
+
+def by_boto3_deleted(server, iam, user, key):
+    iam.delete_access_key(UserName=user, AccessKeyId=key.id)
+
+
+def by_cli_deleted(server, iam, user, key):
+    CLI(server).run("iam", "delete-access-key", "--user-name", user, "--access-key-id", key.id)
+
+
+def by_thingwire_deleted(server, iam, user, key):
+    server.run("key", "delete", key.id)
+
+
+def by_thingwire_disabled(server, iam, user, key):
+    server.run("key", "disable", key.id)
+
+
+@pytest.mark.parametrize(
+    "end", [by_boto3_inactive, by_boto3_deleted, by_cli_deleted, by_thingwire_deleted, by_thingwire_disabled],
+    ids=lambda f: f.__name__,
+)  # fmt: skip
+def test_connections_end_with_their_key(server, thing, iam, journal, unique, end):
+    """Both versions, and those of a session that the key has made; the user's other key and a device stay."""
+    user = unique("ending")
+    doomed = aws.create_user(server, user, ALL)
+    other = iam.create_access_key(UserName=user)["AccessKey"]
+    other = Keys(other["AccessKeyId"], other["SecretAccessKey"])
+    session = Keys.of_session(aws.client(server, "sts", doomed).get_session_token()["Credentials"])
+    names = [unique("doomed") for _ in range(3)]
+    clients = [
+        Paho.open(server, presigned(server, keys), name, version)
+        for keys, name, version in zip((doomed, doomed, session), names, (V3, V5, V5))
+    ]
+    with (
+        Client.open(server, thing, unique("device"), V5) as device,
+        Paho.open(server, presigned(server, other), unique("other"), V5) as bystander,
+    ):
+        before = now()
+        end(server, iam, user, doomed)
+        after = now()
+        for name, client in zip(names, clients):
+            assert client.closed.wait(WAIT)
+            told = journal.told(name, eventType="Disconnect")
+            told.explains("access key", "key")
+            ended = datetime.datetime.fromisoformat(told["timestamp"].replace(" ", "T", 1))
+            ended = ended if ended.tzinfo else ended.replace(tzinfo=datetime.timezone.utc)
+            assert before - datetime.timedelta(seconds=1) < ended < after + datetime.timedelta(seconds=1)
+            client.client.loop_stop()
+        assert clients[1].end[2], "MQTT 5 is told by a DISCONNECT"
+        # The same URL is refused now.
+        again = Paho(server, presigned(server, doomed), unique("again"), V5)
+        assert not again.connected.wait(0) and again.closed.wait(WAIT)
+        assert again.connack is None
+        for client in (device, bystander):
+            assert client.publish("still/here", b"x", qos=1)[0] in (0, 0x10)
+
+
+def test_a_policy_taken_back(server, iam, journal, unique):
+    """The connection stays; what it may is what the policy says now."""
+    user = unique("narrowed")
+    keys, topic = aws.create_user(server, user, ALL), unique("narrowed")
+    with Paho.open(server, presigned(server, keys), unique("narrowed"), V5) as client:
+        assert client.subscribe(topic) == [1]
+        iam.put_user_policy(
+            UserName=user, PolicyName="all",
+            PolicyDocument='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:Connect","Resource":"*"}]}',
+        )  # fmt: skip
+        assert client.publish(topic, b"x", qos=1)[0] == 0x87
+        aws.client(server, "iot-data").publish(topic=topic, qos=1, payload=b"not for you")
+        iam.put_user_policy(
+            UserName=user, PolicyName="all",
+            PolicyDocument='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]}',
+        )  # fmt: skip
+        assert client.publish(topic, b"for you", qos=1)[0] == 0
+        assert client.texts(1) == ["for you"]

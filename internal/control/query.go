@@ -1,0 +1,183 @@
+package control
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/thingwire/thingwire/internal/awsapi"
+	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/iam"
+	"github.com/thingwire/thingwire/internal/policy"
+)
+
+// QueryConfig is what the Query protocol answers from. Keys is required.
+type QueryConfig struct {
+	Keys    *iam.Directory
+	Account string
+
+	Log *slog.Logger // failures inside; nowhere when nil
+}
+
+// Query serves AWS's Query protocol: STS and IAM as forms in, XML out, all on one path. It needs an awsapi.Caller in the
+// request's context; one without an Identity is the root of the admin socket.
+type Query struct {
+	cfg        QueryConfig
+	operations map[queryName]*queryOperation
+}
+
+// NewQuery makes the handler.
+func NewQuery(cfg QueryConfig) *Query {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Query{cfg: cfg, operations: queryTable()}
+}
+
+// ServeHTTP answers one request, whatever its path: which path is this protocol's is the front's to know.
+func (q *Query) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := awsapi.Begin(w)
+	defer q.recoverFrom(w, r, id)
+	caller, ok := awsapi.CallerFrom(r.Context())
+	if !ok {
+		q.refuse(w, r, nil, fault.Wrap(fault.Unauthenticated, codeMissingToken, "Request is missing Authentication Token").
+			WithRemedy("sign the request with Signature Version 4, or use the admin socket"))
+		return
+	}
+	c, answer, err := q.answer(w, r, caller)
+	if err != nil {
+		q.refuse(w, r, c, err)
+		return
+	}
+	writeQueryAnswer(w, c.op, answer)
+}
+
+// answer is one operation from its form to its result. The call is nil when the request does not come to one.
+func (q *Query) answer(w http.ResponseWriter, r *http.Request, caller awsapi.Caller) (*queryCall, any, error) {
+	form, err := readQueryForm(w, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	op, err := q.find(form, caller.Service)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := &queryCall{Request: r, cfg: &q.cfg, op: op, form: form, caller: caller}
+	if err := c.checkSession(); err != nil {
+		return c, nil, err
+	}
+	if err := form.lacks(op.absent); err != nil {
+		return c, nil, err
+	}
+	resource, err := c.resource()
+	if err != nil {
+		return c, nil, err
+	}
+	if err := c.authorise(resource); err != nil {
+		return c, nil, err
+	}
+	answer, err := op.run(c)
+	return c, answer, err
+}
+
+// queryCall is one request to one operation.
+type queryCall struct {
+	*http.Request
+	cfg    *QueryConfig
+	op     *queryOperation
+	form   queryForm
+	caller awsapi.Caller
+	user   string // whom it is about, where it is about a user
+}
+
+func (c *queryCall) keys() *iam.Directory { return c.cfg.Keys }
+
+// resource says what the call is about. A user is named as its own document spells it: names are found in any case, but
+// policies distinguish it, and a Deny must not be got around by shouting.
+func (c *queryCall) resource() (string, error) {
+	switch c.op.about {
+	case aboutNothing:
+		return "", nil
+	case aboutUsers:
+		return c.keys().UserARN(""), nil
+	case aboutUser, aboutUserOrCaller:
+		if err := c.findUser(); err != nil {
+			return "", err
+		}
+	}
+	return c.keys().UserARN(c.user), nil
+}
+
+func (c *queryCall) findUser() error {
+	name, given := c.form.optional("UserName")
+	if !given && c.op.about == aboutUserOrCaller {
+		if c.caller.Identity == nil {
+			return invalid("Must specify userName when calling with non-User credentials")
+		}
+		name, given = c.caller.Identity.Name, true
+	}
+	if !given {
+		return missing("UserName")
+	}
+	c.user = name
+	u, err := c.keys().GetUser(c.Context(), name)
+	if fault.Is(err, fault.NotFound) {
+		return nil // it is told to those who may ask
+	}
+	if err == nil {
+		c.user = u.Name
+	}
+	return err
+}
+
+// checkSession keeps sessions of GetSessionToken away from IAM, as AWS does with those that were taken without a second
+// factor (STS API reference, GetSessionToken): who finds one cannot make a key of it that lasts.
+func (c *queryCall) checkSession() error {
+	if id := c.caller.Identity; c.op.service != iamService || id == nil || !id.Session() {
+		return nil
+	}
+	return fault.Wrap(fault.Unauthenticated, iam.ErrUnrecognizedClient, "The security token included in the request is invalid").
+		WithRemedy("a session of GetSessionToken cannot call IAM; sign with an access key")
+}
+
+// authorise asks the caller's policies. Who the caller is, and a session of its own, need no permission (STS API
+// reference, GetCallerIdentity and GetSessionToken).
+func (c *queryCall) authorise(resource string) error {
+	if c.op.about == aboutNothing {
+		return nil
+	}
+	req := &policy.Request{Action: c.op.service.name + ":" + c.op.name, Resource: resource, Vars: c.caller.Vars, Now: time.Now()}
+	if c.caller.Policies.Decide(req).Allowed {
+		return nil
+	}
+	return fault.Wrap(fault.Denied, iam.ErrAccessDenied, "User: %s is not authorized to perform: %s on resource: %s", c.caller.ARN, req.Action, req.Resource).
+		WithRemedy("%s", c.caller.Policies.Explain(req))
+}
+
+func (q *Query) recoverFrom(w http.ResponseWriter, r *http.Request, id string) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler { //nolint:errorlint // a panic value, never wrapped
+		panic(p)
+	}
+	q.cfg.Log.ErrorContext(r.Context(), "panic in the query protocol", slog.String("request", id), slog.Any("panic", p),
+		slog.String("stack", string(debug.Stack())))
+	WriteQueryFailure(w, errors.New("panic"))
+}
+
+func (q *Query) refuse(w http.ResponseWriter, r *http.Request, c *queryCall, err error) {
+	namespace := faultNamespace
+	if c != nil {
+		namespace = c.op.service.namespace
+	}
+	if fault.Is(err, fault.Internal) {
+		q.cfg.Log.ErrorContext(r.Context(), "query request failed", slog.String("request", awsapi.RequestID(w)), slog.Any("err", err))
+	}
+	writeQueryFailure(w, namespace, err)
+}
+
+var _ http.Handler = (*Query)(nil)

@@ -1,0 +1,110 @@
+package control
+
+import (
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/iam"
+)
+
+// queryForm are the members of a request, each there once.
+type queryForm map[string]string
+
+// readQueryForm reads the members: the body of a POST, or the query of a GET.
+func readQueryForm(w http.ResponseWriter, r *http.Request) (queryForm, error) {
+	switch r.Method {
+	case http.MethodGet:
+		return parseQueryForm(r.URL.RawQuery)
+	case http.MethodPost:
+	default:
+		return nil, fault.Wrap(fault.Invalid, codeMalformedInput, "the method %s is not of the Query protocol", shortened(r.Method)).WithRemedy("use POST")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
+		return nil, fault.Wrap(fault.Invalid, codeMalformedInput, "the Content-Type is %q, not application/x-www-form-urlencoded", shortened(r.Header.Get("Content-Type"))).
+			WithRemedy("send Action, Version and the members as a form")
+	}
+	return parseQueryForm(string(body))
+}
+
+// parseQueryForm reads name=value&…. A name that comes twice is refused: two readers could take two different ones.
+func parseQueryForm(text string) (queryForm, error) {
+	values, err := url.ParseQuery(text)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, codeMalformedInput, "the form cannot be read: %v", err)
+	}
+	f := make(queryForm, len(values))
+	for name, v := range values {
+		if len(v) > 1 {
+			return nil, invalid("the member %q comes %d times, once is allowed", shortened(name), len(v))
+		}
+		f[name] = v[0]
+	}
+	return f, nil
+}
+
+func invalid(format string, args ...any) error {
+	return fault.Wrap(fault.Invalid, iam.ErrValidation, format, args...)
+}
+
+// missing is in AWS's words.
+func missing(name string) error {
+	return invalid("1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", lowerFirst(name))
+}
+
+func lowerFirst(name string) string { return strings.ToLower(name[:1]) + name[1:] }
+
+// optional is a member, and whether it is there. An empty one is there, as its length is wrong and not its absence.
+func (f queryForm) optional(name string) (value string, given bool) {
+	value, given = f[name]
+	return value, given
+}
+
+// required is a member of 1 to longest characters.
+func (f queryForm) required(name string, longest int) (string, error) {
+	v, given := f.optional(name)
+	if !given {
+		return "", missing(name)
+	}
+	if n := len([]rune(v)); n < 1 || n > longest {
+		return "", invalid("%s has %d characters, 1 to %d are allowed", lowerFirst(name), n, longest)
+	}
+	return v, nil
+}
+
+// number is a member that is a whole number from lowest to highest; usual if it is absent.
+func (f queryForm) number(name string, lowest, highest, usual int) (int, error) {
+	v, given := f.optional(name)
+	if !given {
+		return usual, nil
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil {
+		return 0, invalid("%s is %q, which is not a number", lowerFirst(name), shortened(v))
+	}
+	if n < lowest || n > highest {
+		return 0, invalid("%s is %d, %d to %d are allowed", lowerFirst(name), n, lowest, highest)
+	}
+	return n, nil
+}
+
+// lacks refuses members of AWS's that Thingwire does not have, alone or as the beginning of a list or structure. An empty
+// one asks for nothing: it is how SDKs write an empty list.
+func (f queryForm) lacks(absent []string) error {
+	for name, value := range f {
+		for _, a := range absent {
+			if name == a && value != "" || strings.HasPrefix(name, a+".") {
+				return fault.New(fault.Unsupported, "%s is not implemented by Thingwire", a).WithRemedy("leave it out; see docs/compatibility.md")
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package control
+
+import (
+	_ "embed"
+	"strings"
+
+	"github.com/thingwire/thingwire/internal/fault"
+)
+
+// queryService is a service of the Query protocol.
+type queryService struct {
+	name      string // as it signs, and as its actions begin
+	version   string
+	namespace string // of its answers
+}
+
+var (
+	stsService            = &queryService{"sts", "2011-06-15", "https://sts.amazonaws.com/doc/2011-06-15/"}
+	iamService            = &queryService{"iam", "2010-05-08", "https://iam.amazonaws.com/doc/2010-05-08/"}
+	cloudFormationService = &queryService{"cloudformation", "2010-05-15", "http://cloudformation.amazonaws.com/doc/2010-05-15/"}
+
+	queryServices = []*queryService{stsService, iamService, cloudFormationService}
+)
+
+// about is what an operation asks permission for.
+type about uint8
+
+const (
+	aboutNothing      about = iota // no permission is needed
+	aboutUsers                     // all users
+	aboutUser                      // the user UserName
+	aboutUserOrCaller              // the user UserName, else the one who signed
+)
+
+// queryOperation is one row of the table of the Query protocol.
+type queryOperation struct {
+	service *queryService
+	name    string
+	about   about
+	absent  []string                      // members of AWS's that are refused
+	run     func(*queryCall) (any, error) // nil when Thingwire does not have it; nil as its answer is no Result element
+}
+
+type queryName struct{ service, operation string }
+
+// queryOperations is the table: what Thingwire implements of STS and IAM.
+func queryOperations() []queryOperation {
+	return []queryOperation{
+		{stsService, "GetCallerIdentity", aboutNothing, nil, getCallerIdentity},
+		{stsService, "GetSessionToken", aboutNothing, []string{"SerialNumber", "TokenCode"}, getSessionToken},
+
+		{iamService, "CreateUser", aboutUser, []string{"PermissionsBoundary", "Tags"}, createUser},
+		{iamService, "GetUser", aboutUserOrCaller, nil, getUser},
+		{iamService, "ListUsers", aboutUsers, nil, listUsers},
+		{iamService, "DeleteUser", aboutUser, nil, deleteUser},
+
+		{iamService, "CreateAccessKey", aboutUserOrCaller, nil, createAccessKey},
+		{iamService, "ListAccessKeys", aboutUserOrCaller, nil, listAccessKeys},
+		{iamService, "UpdateAccessKey", aboutUserOrCaller, nil, updateAccessKey},
+		{iamService, "DeleteAccessKey", aboutUserOrCaller, nil, deleteAccessKey},
+
+		{iamService, "PutUserPolicy", aboutUser, nil, putUserPolicy},
+		{iamService, "GetUserPolicy", aboutUser, nil, getUserPolicy},
+		{iamService, "ListUserPolicies", aboutUser, nil, listUserPolicies},
+		{iamService, "DeleteUserPolicy", aboutUser, nil, deleteUserPolicy},
+	}
+}
+
+// absentQuery lists all operations of AWS's three services, service and name. What is in it and not in the table is
+// refused by its name.
+//
+//go:embed absentquery.txt
+var absentQuery string
+
+func queryTable() map[queryName]*queryOperation {
+	table := map[queryName]*queryOperation{}
+	for line := range strings.Lines(absentQuery) {
+		service, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+		for _, s := range queryServices {
+			if s.name == service {
+				table[queryName{service, name}] = &queryOperation{service: s, name: name}
+			}
+		}
+	}
+	for _, op := range queryOperations() {
+		table[queryName{op.service.name, op.name}] = &op
+	}
+	return table
+}
+
+// find gives the operation of a form. signed is the service that the signature is for, which nothing in the form can
+// change; the root of the admin socket signs nothing, for it the version tells.
+func (q *Query) find(form queryForm, signed string) (*queryOperation, error) {
+	action := form["Action"]
+	if action == "" {
+		return nil, fault.Wrap(fault.Invalid, codeMissingAction, "the request has no Action").
+			WithRemedy("say which operation of sts or iam it is for")
+	}
+	version := form["Version"]
+	for _, s := range queryServices {
+		if s.version != version || signed != "" && signed != s.name {
+			continue
+		}
+		op := q.operations[queryName{s.name, action}]
+		if op == nil {
+			break
+		}
+		if op.run == nil {
+			return nil, notImplemented(s.name + ":" + action)
+		}
+		return op, nil
+	}
+	if version == "" {
+		version = "NO_VERSION_SPECIFIED"
+	}
+	return nil, fault.Wrap(fault.Invalid, codeInvalidAction, "Could not find operation %s for version %s", shortened(action), shortened(version))
+}

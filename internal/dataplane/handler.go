@@ -1,0 +1,136 @@
+package dataplane
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync"
+
+	"github.com/thingwire/thingwire/internal/awsapi"
+	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/journal"
+)
+
+// Config is what the data plane answers from.
+type Config struct {
+	Broker *broker.Broker
+	// Journal records every refusal; nil records nothing.
+	Journal *journal.Journal
+	Log     *slog.Logger // failures inside; nowhere when nil
+}
+
+// Handler serves the data plane. It must not sit behind an http.ServeMux: that one cleans paths, and topics may hold
+// slashes in any place.
+type Handler struct {
+	broker  *broker.Broker
+	limits  *broker.Limits
+	journal *journal.Journal
+	log     *slog.Logger
+
+	publishings sync.Pool // *publishing
+}
+
+var _ http.Handler = (*Handler)(nil)
+
+// New makes the handler.
+func New(cfg Config) *Handler {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Handler{broker: cfg.Broker, limits: cfg.Broker.Limits(), journal: cfg.Journal, log: cfg.Log}
+}
+
+// call is one request to one operation.
+type call struct {
+	w      http.ResponseWriter
+	r      *http.Request
+	id     string // request id and trace id
+	caller awsapi.Caller
+	target target
+
+	// What the journal is to know when the call is refused; see note.
+	topic  string
+	qos    byte
+	retain bool
+}
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := call{w: w, r: r, id: awsapi.Begin(w)}
+	defer h.recoverFrom(&c)
+	err := h.serve(&c)
+	if err != nil {
+		h.refuse(&c, err)
+	}
+}
+
+// serve finds the operation and runs it. An operation answers by itself unless it gives an error.
+func (h *Handler) serve(c *call) error {
+	var err error
+	c.target, err = find(c.r.Method, rawPath(c.r))
+	caller, ok := awsapi.CallerFrom(c.r.Context())
+	if !ok {
+		return fault.New(fault.Unauthenticated, "the request says not who sends it").
+			WithRemedy("sign it with Signature Version 4 for service iotdata, or use a client certificate")
+	}
+	c.caller = caller
+	if err != nil {
+		return err
+	}
+	return c.target.op.run(h, c)
+}
+
+// by is the caller as the broker knows him. He has no client id: over HTTP there is none.
+func (c *call) by() *broker.Caller {
+	return broker.NewCaller(c.caller.Principal, "", c.caller.Policies, c.caller.Vars)
+}
+
+// refuse answers with the failure and writes it to the journal.
+func (h *Handler) refuse(c *call, err error) {
+	if fault.Is(err, fault.Internal) {
+		h.log.ErrorContext(c.r.Context(), "data plane request failed", slog.String("request", c.id),
+			slog.String("method", c.r.Method), slog.String("operation", c.target.name()), slog.Any("err", err))
+	}
+	h.note(c, err)
+	if m, ok := errors.AsType[*methodError](err); ok {
+		c.w.Header()["Allow"] = []string{m.allowed}
+	}
+	failureOf(c.target.op, err, c.id).Write(c.w)
+}
+
+// failureOf translates an error to what an operation answers.
+func failureOf(op *operation, err error, id string) *awsapi.Failure {
+	f := awsapi.DataKinds.FailureOf(err, id)
+	f.TraceID = id
+	_, wrongMethod := errors.AsType[*methodError](err)
+	switch {
+	case wrongMethod:
+		f.Status, f.Name = http.StatusMethodNotAllowed, "MethodNotAllowedException"
+	case errors.Is(err, broker.ErrUnconfirmed):
+		f.Status, f.Name = http.StatusGatewayTimeout, "GatewayTimeoutException"
+	case f.Status == http.StatusServiceUnavailable && (op == nil || !op.mayBeUnavailable):
+		f.Status, f.Name = http.StatusInternalServerError, "InternalFailureException"
+	}
+	return f
+}
+
+// WriteFailure answers with an error as the data plane does. It is for the door in front of it.
+func WriteFailure(w http.ResponseWriter, err error) {
+	failureOf(nil, err, awsapi.Begin(w)).Write(w)
+}
+
+// recoverFrom keeps a panic from reaching net/http, whose empty answer no SDK can read.
+func (h *Handler) recoverFrom(c *call) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler { //nolint:errorlint // a panic value, never wrapped
+		panic(p)
+	}
+	h.log.ErrorContext(c.r.Context(), "panic in the data plane", slog.String("request", c.id), slog.Any("panic", p),
+		slog.String("stack", string(debug.Stack())))
+	h.refuse(c, errors.New("panic"))
+}
