@@ -33,6 +33,7 @@ var commands = map[string]command{
 	"fail":        func(d *dialogue, _ *datadriven.TestData) { d.store.Fail(errors.New("disk full")) },
 	"heal":        func(d *dialogue, _ *datadriven.TestData) { d.store.Fail(nil) },
 	"restart":     (*dialogue).cmdRestart,
+	"down":        (*dialogue).cmdDown,
 	"crash":       (*dialogue).cmdCrash,
 	"docs":        func(d *dialogue, _ *datadriven.TestData) { d.docs() },
 	"counts":      (*dialogue).cmdCounts,
@@ -257,6 +258,20 @@ func (d *dialogue) cmdRestart(*datadriven.TestData) {
 		}
 	}
 	d.settle()
+	d.reopen()
+}
+
+// cmdDown is a restart with time between stop and start.
+func (d *dialogue) cmdDown(td *datadriven.TestData) {
+	for _, name := range d.names() {
+		if c := d.clients[name]; c.live {
+			c.live = false
+			c.conn.Close(Cause{Reason: ServerInitiated})
+		}
+	}
+	d.settle()
+	d.broker.Close()
+	d.cmdSleep(td)
 	d.reopen()
 }
 

@@ -37,7 +37,7 @@ import (
 //	service s=NAME filter=F           a function in this process;  stop s=NAME
 //	sleep D
 //	hold | release | fail | heal      of the store
-//	restart | crash                   of the broker, on the same store
+//	restart | crash | down D          of the broker, on the same store; down is a restart that takes D
 //	queue c=ID [v=3|5] | docs | counts     look inside
 func TestDialogues(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {

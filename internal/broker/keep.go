@@ -9,6 +9,7 @@ const (
 	bucketRetained      = "retained"
 	bucketSessions      = "session"
 	bucketSubscriptions = "subscription"
+	bucketWills         = "will"
 )
 
 // keep gathers of a run what must be durable before it is acknowledged: retained documents, and one append per QoS 1

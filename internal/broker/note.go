@@ -108,3 +108,13 @@ func (b *Broker) noteWillRefused(by *Caller, name string, err error) {
 		PrincipalID: by.Principal, TopicName: name, Packet: "will",
 	}, err))
 }
+
+// noteKilled records the end of a connection that the last server did not live to record.
+func (b *Broker) noteKilled(s *session) {
+	b.record(journal.Entry{
+		EventType: journal.Disconnect, Status: journal.Failure, LogLevel: journal.LevelError, Protocol: "MQTT",
+		ClientID: s.clientID, DisconnectReason: string(ConnectionLost),
+		Cause:  "the server ended without notice while the client was connected; this was found at its next start",
+		Remedy: "none for the client; find out what ended the server: kill -9, lack of memory, or a power cut",
+	})
+}

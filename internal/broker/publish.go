@@ -23,8 +23,8 @@ func (b *Broker) Publish(by *Caller, p *Batch) (done bool) {
 		}
 		return true
 	}
-	now := millis(time.Now())
-	b.walk(by, p, now)
+	p.commit.Docs = append(p.commit.Docs, p.also...)
+	b.walk(by, p, millis(time.Now()))
 	by.scratch.flush()
 	if p.commit.Empty() {
 		return true

@@ -17,6 +17,8 @@ type session struct {
 	protocol byte
 	// identifier is the sessionIdentifier of lifecycle events, a UUID; it never changes.
 	identifier string
+	// version is the versionNumber of the newest connection; it belongs to the holder's shard.
+	version uint64
 
 	// live is the connection that may receive, nil while there is none. It changes under mu; hand-out reads it
 	// without a lock.
@@ -113,6 +115,16 @@ func (sh *holderShard) get(clientID string) *holder {
 		sh.m[clientID] = h
 	}
 	return h
+}
+
+// least is the smallest versionNumber that a new connection may have: one more than what stored sessions remember.
+func (h *holder) least() (n uint64) {
+	for _, s := range h.stored {
+		if s != nil {
+			n = max(n, s.version+1)
+		}
+	}
+	return n
 }
 
 func (sh *holderShard) drop(clientID string, h *holder) {
