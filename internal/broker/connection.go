@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/time/rate"
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
@@ -20,6 +21,8 @@ type Connection struct {
 	session  *session
 	caller   *Caller
 	link     Link
+	rate     *rate.Limiter // the session's, nil for none
+	waits    atomic.Bool   // Ready will be called when the rate allows it
 	expiry   time.Duration // how long the session outlives this connection; under the holder's shard
 	will     atomic.Pointer[will]
 	willKey  string // of the will's document, empty if there is none
@@ -156,6 +159,7 @@ func (b *Broker) takeOver(c *Connection, r *ConnectRequest) (old *Connection, di
 	if s == nil {
 		s = &session{
 			clientID: c.caller.ClientID, protocol: r.Protocol, persistent: c.expiry > 0, identifier: uuid.NewString(),
+			rate: NewLimiter(b.limits.Rates.PublishesPerConn),
 		}
 		if s.persistent {
 			s.queue = store.NewQueueID()
@@ -168,7 +172,7 @@ func (b *Broker) takeOver(c *Connection, r *ConnectRequest) (old *Connection, di
 	}
 	returned = b.takeWill(s) // the client came back before its delay had passed [MQTT-3.1.3-9]
 	s.owner, s.expiry, s.left, s.version = c, c.expiry, 0, c.presence.version
-	c.session, c.presence.session = s, s.identifier
+	c.session, c.rate, c.presence.session = s, s.rate, s.identifier
 	c.takeUp(r)
 	return old, discarded, returned, present
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing/synctest"
@@ -22,6 +23,7 @@ var commands = map[string]command{
 	"unsubscribe": (*dialogue).cmdUnsubscribe,
 	"publish":     (*dialogue).cmdPublish,
 	"ack":         (*dialogue).cmdAck,
+	"admit":       (*dialogue).cmdAdmit,
 	"room":        (*dialogue).cmdRoom,
 	"disconnect":  (*dialogue).cmdDisconnect,
 	"kill":        (*dialogue).cmdKill,
@@ -49,6 +51,14 @@ func (d *dialogue) cmdLimits(td *datadriven.TestData) {
 	d.limits.QueueMessages = num(d.t, td, "queue", d.limits.QueueMessages)
 	d.limits.QueueBytes = int64(num(d.t, td, "bytes", int(d.limits.QueueBytes)))
 	d.limits.Subscriptions = num(d.t, td, "subscriptions", d.limits.Subscriptions)
+	d.limits.RetainedMessages = num(d.t, td, "retained", d.limits.RetainedMessages)
+	rates := &d.limits.Rates
+	for name, rate := range map[string]*float64{
+		"perconn": &rates.PublishesPerConn, "deliveries": &rates.Deliveries, "permember": &rates.GroupPerMember,
+		"groupchanges": &rates.GroupChanges, "pertopic": &rates.RetainedPerTopic,
+	} {
+		*rate = float64(num(d.t, td, name, int(*rate)))
+	}
 	d.limits.Payload = num(d.t, td, "payload", d.limits.Payload)
 }
 
@@ -189,6 +199,17 @@ func (d *dialogue) cmdAck(td *datadriven.TestData) {
 	d.client(td).conn.Ack(seqs)
 }
 
+func (d *dialogue) cmdAdmit(td *datadriven.TestData) {
+	c := d.client(td)
+	for range num(d.t, td, "n", 1) {
+		if err := c.conn.Admit(); err != nil {
+			d.say(c.name, "%s", refusal(err))
+		} else {
+			d.say(c.name, "admitted")
+		}
+	}
+}
+
 func (d *dialogue) cmdRoom(td *datadriven.TestData) {
 	c := d.client(td)
 	c.link.mu.Lock()
@@ -289,6 +310,10 @@ func (d *dialogue) cmdCrash(*datadriven.TestData) {
 
 func (d *dialogue) cmdCounts(*datadriven.TestData) {
 	c := d.broker.Counts()
-	d.say("", "accepted %d, delivered %d, refused %d, dropped: queue full %d, expired %d", c.Accepted.Load(),
-		c.Delivered.Load(), c.Refused.Load(), c.DroppedQueueFull.Load(), c.DroppedExpired.Load())
+	over := ""
+	if n := c.DroppedThrottled.Load(); n > 0 {
+		over = fmt.Sprintf(", throttled %d", n)
+	}
+	d.say("", "accepted %d, delivered %d, refused %d, dropped: queue full %d, expired %d%s", c.Accepted.Load(),
+		c.Delivered.Load(), c.Refused.Load(), c.DroppedQueueFull.Load(), c.DroppedExpired.Load(), over)
 }

@@ -83,12 +83,11 @@ func (b *Broker) noteExpired(owner, name string) {
 }
 
 // noteRetainThrottled records a retained message that was delivered but not kept.
-func (b *Broker) noteRetainThrottled(by *Caller, name string) {
+func (b *Broker) noteRetainThrottled(by *Caller, name, cause, remedy string) {
 	b.record(journal.Entry{
 		EventType: journal.PublishIn, Status: journal.Failure, LogLevel: journal.LevelError, Protocol: "MQTT",
 		ClientID: by.ClientID, PrincipalID: by.Principal, TopicName: name, Retain: "True", Packet: "PUBLISH",
-		Reason: journal.ReasonThrottled, Cause: "the topic's retained message changes more often than its quota allows",
-		Remedy: "publish with RETAIN at most once a second per topic",
+		Reason: journal.ReasonThrottled, Cause: cause + ": this one was delivered and not kept", Remedy: remedy,
 	})
 }
 

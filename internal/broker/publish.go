@@ -107,8 +107,7 @@ func (b *Broker) route(by *Caller, p *Batch, r *route, i, j int) {
 			continue
 		}
 		if ds := h.pick(sub); len(ds) > 0 {
-			h.give(live.link, ds, shared)
-			b.counts.Delivered.Add(int64(len(ds)))
+			b.counts.Delivered.Add(int64(h.give(live, ds, shared)))
 		}
 	}
 	p.keep(by, r, i, j)

@@ -166,6 +166,7 @@ func (b *Broker) restore(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		s.rate = NewLimiter(b.limits.Rates.PublishesPerConn)
 		stats, err := b.store.QueueStats(ctx, s.queue)
 		if err != nil {
 			return err

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/thingwire/thingwire/internal/store"
 	"github.com/thingwire/thingwire/internal/topic"
 )
@@ -27,6 +29,9 @@ type session struct {
 	// persistent sessions have a queue in the store; it never changes.
 	persistent bool
 	queue      store.QueueID
+
+	// rate is the quota of messages of the session's connections, nil for none; it never changes.
+	rate *rate.Limiter
 
 	// owner is the newest connection, expiry how long the session outlives it, left when it went (in milliseconds
 	// since 1970, 0 while it is there), gone the alarm that ends the session and will the one that waits for its
