@@ -65,6 +65,8 @@ type story struct {
 	ClientID string                `json:"clientId"`
 	Since    time.Time             `json:"since"`
 	Entries  []server.JournalEntry `json:"entries"`
+	// Reconnects are the loops among the entries.
+	Reconnects []reconnects `json:"reconnects,omitempty"`
 	// Before is the last entry before Since, and Strangers are connections that were refused before they said who they
 	// are, both only where there are no Entries.
 	Before    *server.JournalEntry  `json:"before,omitempty"`
@@ -75,6 +77,7 @@ func learn(ctx context.Context, admin *server.Admin, id string, since time.Time,
 	s := &story{ClientID: id, Since: since.UTC()}
 	var err error
 	if s.Entries, err = entries(ctx, admin, server.JournalQuery{ClientID: id, Since: since, Limit: limit}); err != nil || len(s.Entries) > 0 {
+		s.Reconnects = findReconnects(s.Entries)
 		return s, err
 	}
 	before, err := entries(ctx, admin, server.JournalQuery{ClientID: id, Limit: 1})
