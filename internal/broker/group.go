@@ -194,24 +194,28 @@ func (b *Broker) handOutShared(h *handOut, t *target) {
 			continue
 		}
 		h.one[0] = Delivery{Message: m, QoS: min(m.QoS, sub.qos)}
-		h.give(c.link, h.one[:], false)
-		b.counts.Delivered.Add(1)
+		b.counts.Delivered.Add(int64(h.give(c, h.one[:], false)))
 	}
 }
 
-// pickSub chooses at random among the members who are there.
-func pickSub(members []*subscription) (*subscription, *Connection) {
+// pickSub chooses at random among the members who are there, one with room in its rate if there is any.
+func pickSub(members []*subscription) (sub *subscription, c *Connection) {
 	if len(members) == 0 {
 		return nil, nil
 	}
 	at := rand.IntN(len(members)) //nolint:gosec // fairness, not a secret
 	for i := range members {
-		sub := members[(at+i)%len(members)]
-		if c := sub.session.live.Load(); c != nil {
-			return sub, c
+		s := members[(at+i)%len(members)]
+		l := s.session.live.Load()
+		switch {
+		case l == nil:
+		case l.overRate():
+			sub, c = s, l
+		default:
+			return s, l
 		}
 	}
-	return nil, nil
+	return sub, c
 }
 
 // allowedMembers lists the members that may receive on a topic: by either form of it, and by no explicit deny of one.

@@ -20,8 +20,7 @@ const (
 // reserve takes room for messages that are about to be queued. It reports false when the session is at its limit: the
 // newest is lost then, never what was promised before.
 func (s *session) reserve(b *Broker, count, size int) bool {
-	if s.live.Load() == nil && b.throttles.queued != nil && !b.throttles.queued.AllowN(time.Now(), count) {
-		b.noteNotQueued(s.clientID, count, journal.ReasonThrottled, "Throttled while queueing offline message")
+	if s.live.Load() == nil && !s.mayQueue(b, count) {
 		return false
 	}
 	n := s.messages.Add(int64(count))
@@ -32,6 +31,21 @@ func (s *session) reserve(b *Broker, count, size int) bool {
 	s.release(count, size)
 	if count == 1 { // several are tried again one by one
 		b.noteNotQueued(s.clientID, count, journal.ReasonQueueFull, "the session's queue is at its limit: the newest messages are lost")
+	}
+	return false
+}
+
+// mayQueue keeps the rates of what is queued for a client that is away: its own, and that of all.
+func (s *session) mayQueue(b *Broker, count int) bool {
+	if s.rate == nil && b.throttles.queued == nil {
+		return true
+	}
+	now := time.Now()
+	if allowN(s.rate, now, count) && allowN(b.throttles.queued, now, count) {
+		return true
+	}
+	if count == 1 { // several are tried again one by one
+		b.noteNotQueued(s.clientID, count, journal.ReasonThrottled, "Throttled while queueing offline message")
 	}
 	return false
 }
@@ -82,19 +96,16 @@ func (s *session) offer(b *Broker, h *handOut, ds []Delivery, decided uint64, sh
 		c.startDrain()
 		return
 	}
-	n := h.give(c.link, ds, shared)
+	n := h.give(c, ds, shared)
 	s.q.next += uint64(n)
 	b.counts.Delivered.Add(int64(n))
 }
 
 // overtake hands out live messages at once while stored ones follow at their rate, as AWS does. Under s.mu.
 func (s *session) overtake(b *Broker, h *handOut, c *Connection, ds []Delivery, shared bool) {
-	n := h.give(c.link, ds, shared)
+	n := h.give(c, ds, shared)
 	for i := range n {
-		if s.q.ahead == nil {
-			s.q.ahead = map[uint64]struct{}{}
-		}
-		s.q.ahead[ds[i].Seq] = struct{}{}
+		s.q.goesAhead(ds[i].Seq)
 	}
 	b.counts.Delivered.Add(int64(n))
 }
@@ -155,11 +166,12 @@ func (b *Broker) drain(c *Connection) {
 		if len(entries) > 0 {
 			last = entries[len(entries)-1].Seq
 		} // else all up to last was trimmed or dropped meanwhile
-		if !b.handOutStored(c, entries, ms, last) {
+		more, gave := b.handOutStored(c, entries, ms, last)
+		if !more {
 			return
 		}
 		clear(ms)
-		if pace > 0 && !b.rest(pace) {
+		if gave && pace > 0 && !b.rest(pace) {
 			c.stopDrain()
 			return
 		}
@@ -211,9 +223,9 @@ func (b *Broker) mayReceiveStored(c *Connection, name string) bool {
 	return d.Allowed
 }
 
-// handOutStored delivers entries, the last of which has the number last; it reports false when the link took no more or
-// the connection is over.
-func (b *Broker) handOutStored(c *Connection, entries []store.Entry, ms []Message, last uint64) (more bool) {
+// handOutStored delivers entries, the last of which has the number last; more is false when the link took no more or the
+// connection is over, gave says whether there was anything to deliver.
+func (b *Broker) handOutStored(c *Connection, entries []store.Entry, ms []Message, last uint64) (more, gave bool) {
 	now := millis(time.Now())
 	ds := make([]Delivery, 0, len(entries))
 	var skipped []uint64
@@ -237,7 +249,7 @@ func (b *Broker) handOutStored(c *Connection, entries []store.Entry, ms []Messag
 	}
 	more = c.deliverStored(ds, last)
 	c.Ack(skipped)
-	return more
+	return more, len(ds) > 0
 }
 
 // deliverStored gives the link what it takes, and moves on.
@@ -250,7 +262,7 @@ func (c *Connection) deliverStored(ds []Delivery, last uint64) (more bool) {
 	}
 	took, flush := 0, false
 	if len(ds) > 0 {
-		took, flush = c.link.Deliver(ds, false)
+		took, flush = c.deliver(ds, false)
 	}
 	s.q.next = last + 1
 	if took < len(ds) {
@@ -300,6 +312,7 @@ func (c *Connection) Ack(seqs []uint64) {
 		s.q.ack(seq)
 	}
 	trimmed := s.q.trimmed
+	s.q.forgetAhead(before)
 	s.mu.Unlock()
 	if trimmed == before {
 		return
@@ -316,6 +329,20 @@ func forgetRoom(messages, bytes *atomic.Int64, count int64) {
 		return
 	}
 	bytes.Add(-bytes.Load() * count / (n + count))
+}
+
+func (q *queueState) goesAhead(seq uint64) {
+	if q.ahead == nil {
+		q.ahead = map[uint64]struct{}{}
+	}
+	q.ahead[seq] = struct{}{}
+}
+
+// forgetAhead forgets which of the messages that were trimmed since went ahead: no drain will meet them.
+func (q *queueState) forgetAhead(before uint64) {
+	for seq := before + 1; seq <= q.trimmed && len(q.ahead) > 0; seq++ {
+		delete(q.ahead, seq)
+	}
 }
 
 func (q *queueState) ack(seq uint64) {

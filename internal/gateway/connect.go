@@ -115,7 +115,6 @@ func (c *conn) connect(p *mqtt.Connect) error {
 	c.rights.Lock()
 	c.session = session
 	c.rights.Unlock()
-	c.rate = broker.NewLimiter(c.gateway.limits.Rates.PublishesPerConn)
 	c.flow = broker.NewLimiter(c.gateway.limits.Rates.BytesPerConn)
 	c.out.greet(c.connack(p, present, assigned))
 	c.gateway.noteConnected(c, p.CleanStart, r.Expiry)
