@@ -18,6 +18,7 @@ import (
 type Group struct {
 	b      *Broker
 	name   string        // share name, slash, pattern
+	owner  string        // the name in journal and log, as clients have it: $share/…
 	route  *subscription // what stands in the tree for the group
 	queue  store.QueueID // set while there is a persistent member; changes under mu and the groups' lock
 	queued atomic.Bool   // queue is set
@@ -30,7 +31,7 @@ type Group struct {
 	leases     map[uint64]*Connection
 	returned   []uint64 // leases that came back, in order
 
-	messages, bytes atomic.Int64
+	room
 }
 
 // groups are all groups by name.
@@ -47,7 +48,7 @@ func (b *Broker) groupOf(f topic.Filter) *Group {
 	name := groupName(f)
 	g := b.groups.m[name]
 	if g == nil {
-		g = &Group{b: b, name: name}
+		g = &Group{b: b, name: name, owner: "$share/" + name}
 		g.route = &subscription{group: g, filter: f, qos: 1}
 		b.groups.m[name] = g
 	}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/store"
 )
 
@@ -52,31 +51,6 @@ func (b *Broker) restoreGroups(ctx context.Context) error {
 		g.mu.Unlock()
 	}
 	return nil
-}
-
-// reserve is session.reserve for a group's queue.
-func (g *Group) reserve(count, size int) (store.QueueID, bool) {
-	g.mu.Lock()
-	id := g.queue
-	g.mu.Unlock()
-	if id == 0 {
-		return 0, false
-	}
-	n := g.messages.Add(int64(count))
-	m := g.bytes.Add(int64(size))
-	if n <= int64(g.b.limits.GroupMessages) && m <= g.b.limits.QueueBytes {
-		return id, true
-	}
-	g.release(count, size)
-	if count == 1 { // several are tried again one by one
-		g.b.noteNotQueued("$share/"+g.name, count, journal.ReasonQueueFull, "the queue of the shared subscription is at its limit: the newest messages are lost")
-	}
-	return 0, false
-}
-
-func (g *Group) release(count, size int) {
-	g.messages.Add(-int64(count))
-	g.bytes.Add(-int64(size))
 }
 
 // offer notes what has become durable in a queue and leases it out. The group may have another queue by now.
@@ -247,7 +221,7 @@ func (g *Group) lease(id store.QueueID, entries []store.Entry, after uint64) (mo
 			continue
 		}
 		if _, err := decodeBody(entries[i].Body, &m); err != nil || m.Expires != 0 && m.Expires <= now {
-			g.b.noteExpired("$share/"+g.name, m.Topic)
+			g.b.noteExpired(g.owner, m.Topic)
 			done = append(done, seq)
 			g.advance(seq)
 			continue
@@ -352,7 +326,7 @@ func (g *Group) ack(c *Connection, id store.QueueID, seqs []uint64) {
 	if trimmed == before {
 		return
 	}
-	forgetRoom(&g.messages, &g.bytes, int64(trimmed-before))
+	g.forget(int64(trimmed - before))
 	g.b.store.Trim(id, trimmed)
 }
 

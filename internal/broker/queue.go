@@ -4,10 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"sync/atomic"
 	"time"
 
-	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/store"
 )
 
@@ -16,39 +14,6 @@ const (
 	drainEntries = 256
 	drainBytes   = 256 << 10
 )
-
-// reserve takes room for messages that are about to be queued. It reports false when the session is at its limit: the
-// newest is lost then, never what was promised before.
-func (s *session) reserve(b *Broker, count, size int) bool {
-	if s.live.Load() == nil && !s.mayQueue(b, count) {
-		return false
-	}
-	n := s.messages.Add(int64(count))
-	m := s.bytes.Add(int64(size))
-	if n <= int64(b.limits.QueueMessages) && m <= b.limits.QueueBytes {
-		return true
-	}
-	s.release(count, size)
-	if count == 1 { // several are tried again one by one
-		b.noteNotQueued(s.clientID, count, journal.ReasonQueueFull, "the session's queue is at its limit: the newest messages are lost")
-	}
-	return false
-}
-
-// mayQueue keeps the rates of what is queued for a client that is away: its own, and that of all.
-func (s *session) mayQueue(b *Broker, count int) bool {
-	if s.rate == nil && b.throttles.queued == nil {
-		return true
-	}
-	now := time.Now()
-	if allowN(s.rate, now, count) && allowN(b.throttles.queued, now, count) {
-		return true
-	}
-	if count == 1 { // several are tried again one by one
-		b.noteNotQueued(s.clientID, count, journal.ReasonThrottled, "Throttled while queueing offline message")
-	}
-	return false
-}
 
 // reserve takes room in the queue that keeps the subscription's messages.
 func (s *subscription) reserve(b *Broker, count, size int) (store.QueueID, bool) {
@@ -64,11 +29,6 @@ func (s *subscription) release(count, size int) {
 		return
 	}
 	s.session.release(count, size)
-}
-
-func (s *session) release(count, size int) {
-	s.messages.Add(-int64(count))
-	s.bytes.Add(-int64(size))
 }
 
 // offer hands out what has just become durable, from memory, to a connection that has all that came before. Everybody
@@ -317,18 +277,8 @@ func (c *Connection) Ack(seqs []uint64) {
 	if trimmed == before {
 		return
 	}
-	forgetRoom(&s.messages, &s.bytes, int64(trimmed-before))
+	s.forget(int64(trimmed - before))
 	c.b.store.Trim(s.queue, trimmed)
-}
-
-// forgetRoom gives back the room of acknowledged messages. Their sizes are not kept: each counts as an average one.
-func forgetRoom(messages, bytes *atomic.Int64, count int64) {
-	n := messages.Add(-count)
-	if n <= 0 {
-		bytes.Store(0)
-		return
-	}
-	bytes.Add(-bytes.Load() * count / (n + count))
 }
 
 func (q *queueState) goesAhead(seq uint64) {

@@ -38,7 +38,7 @@ func NewLimiter(perSecond float64) *rate.Limiter {
 // Allow takes one from a limiter that may be nil.
 func Allow(l *rate.Limiter) bool { return l == nil || l.Allow() }
 
-func allowN(l *rate.Limiter, now time.Time, n int) bool { return l == nil || l.AllowN(now, n) }
+func allowN(l *rate.Limiter, n int) bool { return l == nil || l.AllowN(time.Now(), n) }
 
 // throttles are the account's limiters.
 type throttles struct {

@@ -52,8 +52,7 @@ type session struct {
 	groups []*Group                 // of its shared subscriptions
 	q      queueState
 
-	// What the queue holds, also counting what is about to be committed.
-	messages, bytes atomic.Int64
+	room
 }
 
 // queueState is where a persistent session stands in its queue; under session.mu.
