@@ -289,7 +289,7 @@ def test_paths_that_are_nowhere(server):
 
 @pytest.mark.parametrize(
     "text",
-    [b"\x16\x03\x01\x00\x05hello", b"GET\r\n\r\n", b"\x00" * 64, b"POST /topics/a HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+    [b"\x16\x03\x01\x00\x05hello\r\n\r\n", b"GET\r\n\r\n", b"\x00" * 64 + b"\r\n\r\n", b"POST /topics/a HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
      b"GET /mqtt HTTP/1.1\r\nHost: a\r\n" + b"X: " + b"y" * 70_000 + b"\r\n\r\n", b"GET /mqtt HTTP/9.9\r\n\r\n"],
     ids=["tls in tls", "no path", "zeros", "negative length", "too long", "a version of tomorrow"],
 )  # fmt: skip

@@ -21,7 +21,11 @@ def reader(server, thing, unique):
 def shell(server, script, *path):
     """Runs a script as an interactive shell would: aliases count."""
     env = aws.bare_environment(server.folder)
-    env["PATH"] = os.pathsep.join([*path, os.path.dirname(os.path.abspath(BINARY)), env["PATH"]])
+    programs = server.folder / "bin"
+    if not programs.exists():
+        programs.mkdir()
+        (programs / "thingwire").symlink_to(os.path.abspath(BINARY))
+    env["PATH"] = os.pathsep.join([*path, str(programs), env["PATH"]])
     env["THINGWIRE_DATA_DIR"] = str(server.data)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         del env[name]  # a user has none of them set, and no ~/.aws

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"log/slog"
 	"sync/atomic"
@@ -32,16 +33,19 @@ type Broker struct {
 	journal *journal.Journal
 	arn     string // arn:aws:iot:REGION:ACCOUNT:
 
-	routes      *topic.Tree[*subscription]
-	shards      [holderShards]holderShard
-	seed        maphash.Seed
-	groups      groups
-	alarms      *alarms
-	versions    versions
-	throttles   throttles
-	data        dataThrottles
-	departed    departed
-	direct      *Group // what direct messages that somebody waits for travel as
+	routes    *topic.Tree[*subscription]
+	shards    [holderShards]holderShard
+	seed      maphash.Seed
+	groups    groups
+	alarms    *alarms
+	versions  versions
+	throttles throttles
+	data      dataThrottles
+	departed  departed
+	direct    *Group // what direct messages that somebody waits for travel as
+
+	retainedTopics retainedTopics
+
 	connections atomic.Int64
 	quit        chan struct{} // closed by Close
 	lastID      atomic.Uint64
@@ -62,6 +66,8 @@ type Counts struct {
 	// DroppedQueueFull counts messages lost because a session's queue was at its limit, DroppedExpired those whose
 	// Message Expiry Interval had passed.
 	DroppedQueueFull, DroppedExpired atomic.Int64
+	// DroppedThrottled counts messages that were not sent because their receiver was over its rate.
+	DroppedThrottled atomic.Int64
 }
 
 // Open makes a broker and brings back every persistent session of the store. Close ends it.
@@ -87,7 +93,7 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 	for i := range b.shards {
 		b.shards[i].m = map[string]*holder{}
 	}
-	if err := b.restore(ctx); err != nil {
+	if err := errors.Join(b.countRetained(ctx), b.restore(ctx)); err != nil {
 		b.alarms.close()
 		return nil, err
 	}

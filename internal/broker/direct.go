@@ -73,7 +73,7 @@ func (b *Broker) maySendTo(by *Caller, clientID string, m *Message) error {
 
 // handDirect puts the message into the connection's outbox, where one that somebody waits for may find no room.
 func (c *Connection) handDirect(d Delivery) error {
-	took, flush := c.link.Deliver([]Delivery{d}, false)
+	took, flush := c.deliver([]Delivery{d}, false)
 	if flush {
 		c.link.Flush()
 	}

@@ -54,8 +54,8 @@ func (h *Handler) publishWith(c *call, p *publishing) (busy bool, err error) {
 	if err := h.decodePublish(c, p, m); err != nil {
 		return false, err
 	}
-	if !broker.Allow(h.broker.PublishLimiter()) {
-		return false, errPublishThrottled(h.limits.Rates.Publishes)
+	if err := h.broker.Admit(); err != nil {
+		return false, err
 	}
 	p.caller.Principal = c.caller.Principal
 	p.caller.SetRights(c.caller.Policies, c.caller.Vars)
@@ -76,11 +76,6 @@ func await(ctx context.Context, done <-chan struct{}) error {
 		return fault.Wrap(fault.Unavailable, ctx.Err(), "the client went away before its message was on disk: it may have been taken or not").
 			WithRemedy("publish it again, or give the client more time for an answer")
 	}
-}
-
-func errPublishThrottled(most float64) error {
-	return fault.New(fault.Throttled, "more than %g messages per second are published in this account", most).
-		WithRemedy("publish more slowly, or run with --limits open")
 }
 
 // decodePublish fills in the message: topic, parameters, properties, and the body last.
