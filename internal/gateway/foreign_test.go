@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/eclipse/paho.golang/packets"
 	eclipse "github.com/eclipse/paho.golang/paho"
 
 	"github.com/thingwire/thingwire/internal/journal"
@@ -31,7 +32,7 @@ func TestPahoOverWebSocket(t *testing.T) {
 	must(t, err)
 	got := make(chan string, 1)
 	m := eclipse.NewClient(eclipse.ClientConfig{
-		Conn: r.overWebSocket(nc.nc, r.signer(allowAll), protocolMQTTName), ClientID: "paho",
+		Conn: packets.NewThreadSafeConn(r.overWebSocket(nc.nc, r.signer(allowAll), protocolMQTTName)), ClientID: "paho",
 		OnPublishReceived: []func(eclipse.PublishReceived) (bool, error){func(p eclipse.PublishReceived) (bool, error) {
 			got <- string(p.Packet.Payload)
 			return true, nil
