@@ -11,6 +11,8 @@
 // may run in parallel, and one test may start several. When a test fails, the server says in the test's log what it
 // refused and why; Why answers the same to the test itself.
 //
-// What differs from `thingwire serve`: nothing survives the server, there is no admin socket for the command line, and
-// all keys are ECDSA P-256, which a client that knows RSA alone cannot use.
+// What differs from `thingwire serve`: nothing survives the server, there is no admin socket for the command line, and the
+// root and all keys are ECDSA P-256. For a client that needs a server certificate with RSA one is made at its first
+// handshake, which takes some tenths of a second once; the root under it is ECDSA still, so a client that cannot verify
+// ECDSA at all needs `thingwire serve`, whose root is RSA.
 package thingwiretest

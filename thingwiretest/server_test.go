@@ -57,6 +57,46 @@ func TestStartTakesNoTime(t *testing.T) {
 	}
 }
 
+// A client that negotiates RSA alone is served, several at once by one certificate.
+func TestClientsThatOnlyDoRSA(t *testing.T) {
+	t.Parallel()
+	s := thingwiretest.Start(t)
+	lamp := s.NewThing(t, "lamp", s.AllowEverything())
+	old := lamp.TLSConfig()
+	old.MaxVersion = tls.VersionTLS12
+	old.CipherSuites = []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
+	shown := make(chan *x509.Certificate, 3)
+	for i := range cap(shown) {
+		go func() {
+			conn, err := (&tls.Dialer{Config: old}).DialContext(t.Context(), "tcp", s.Addr("mqtts"))
+			if err != nil {
+				t.Errorf("client %d: %v", i, err)
+				shown <- nil
+				return
+			}
+			shown <- conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
+			_ = conn.Close()
+		}()
+	}
+	first := <-shown
+	for range cap(shown) - 1 {
+		if c := <-shown; c != nil && first != nil && !c.Equal(first) {
+			t.Error("two clients were shown two RSA certificates")
+		}
+	}
+	if first == nil || first.PublicKeyAlgorithm != x509.RSA {
+		t.Fatalf("shown was %v, want RSA", first)
+	}
+	modern, err := (&tls.Dialer{Config: lamp.TLSConfig()}).DialContext(t.Context(), "tcp", s.Addr("mqtts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer modern.Close() //nolint:errcheck // nothing was sent
+	if c := modern.(*tls.Conn).ConnectionState().PeerCertificates[0]; c.PublicKeyAlgorithm != x509.ECDSA {
+		t.Errorf("a client that can do ECDSA is shown %v", c.PublicKeyAlgorithm)
+	}
+}
+
 func TestEveryListenerIsOpenOnLoopback(t *testing.T) {
 	s := thingwiretest.Start(t)
 	seen := map[string]bool{}

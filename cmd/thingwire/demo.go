@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -199,15 +199,15 @@ func (r *demoRun) connect(ctx context.Context, w *world, name, policy string, on
 		return nil, err
 	}
 	w.printf("Thing:      %s, with certificate %s… and policy %s\n", name, made.CertificateID[:8], made.PolicyName)
-	_, port, err := net.SplitHostPort(r.addr)
+	addr, err := netip.ParseAddrPort(r.addr)
 	if err != nil {
 		return nil, err
 	}
-	t, err := newTarget("localhost", port, []byte(made.CertificatePEM), []byte(made.PrivateKeyPEM), []byte(made.RootPEM))
+	t, err := newTarget("localhost", addr.Port(), []byte(made.CertificatePEM), []byte(made.PrivateKeyPEM), []byte(made.RootPEM))
 	if err != nil {
 		return nil, err
 	}
-	t.addr = r.addr // localhost may mean another address than the one that is open; the name is the certificate's
+	t.Endpoint = addr.Addr().String() // localhost may mean another address than the one that is open; the name is the certificate's
 	return connectMQTT(ctx, mqttConfig{
 		target: t, clientID: name, sessionExpiry: time.Hour, forget: true,
 		onMessage:     onMessage,

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -49,17 +50,26 @@ func newHouse(t *testing.T) *house {
 
 func (h *house) target(t *testing.T) target {
 	t.Helper()
-	to, err := newTarget("localhost", h.port, []byte(h.thing.CertificatePEM), []byte(h.thing.PrivateKeyPEM), []byte(h.thing.RootPEM))
+	to, err := newTarget("localhost", portOf(t, h.port), []byte(h.thing.CertificatePEM), []byte(h.thing.PrivateKeyPEM), []byte(h.thing.RootPEM))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return to
 }
 
+func portOf(t *testing.T, text string) uint16 {
+	t.Helper()
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uint16(n)
+}
+
 // connect makes a client whose callbacks do nothing unless they are set.
 func (h *house) connect(t *testing.T, cfg mqttConfig) *mqttClient {
 	t.Helper()
-	if cfg.target.addr == "" {
+	if cfg.target.Endpoint == "" {
 		cfg.target = h.target(t)
 	}
 	if cfg.onMessage == nil {
@@ -242,7 +252,7 @@ func TestClientPublishesAcrossACut(t *testing.T) {
 	h := newHouse(t)
 	wire := newCable(t, "127.0.0.1:"+h.port)
 	to := h.target(t)
-	to.addr = wire.listener.Addr().String()
+	to.Endpoint, to.Port = "127.0.0.1", portOf(t, wire.port())
 	interrupted, resumed := make(chan error, 10), make(chan bool, 10)
 	client := h.connect(t, mqttConfig{
 		target: to, clientID: "lamp",

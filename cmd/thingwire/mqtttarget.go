@@ -7,63 +7,85 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 
 	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
 
+	"github.com/thingwire/thingwire/device"
 	"github.com/thingwire/thingwire/internal/fault"
 )
 
-// alpnMQTT is the ALPN name of MQTT with a client certificate on port 443 (AWS IoT developer guide, "Device
-// communication protocols").
-const alpnMQTT = "x-amzn-mqtt-ca"
-
 // target is a server and who we are to it.
-type target struct {
-	addr string
-	tls  *tls.Config
-}
+type target struct{ device.Dialer }
 
-// newTarget takes the endpoint, and certificate, key and CA in PEM. On port 443 the protocol is named by ALPN, as the
-// SDKs do it.
-func newTarget(endpoint, port string, certPEM, keyPEM, rootPEM []byte) (target, error) {
+// newTarget takes the endpoint, and certificate, key and CA in PEM.
+func newTarget(endpoint string, port uint16, certPEM, keyPEM, rootPEM []byte) (target, error) {
 	cert, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil {
 		return target{}, fault.Wrap(fault.Invalid, err, "the certificate and the private key do not work together").
 			WithRemedy("check --cert and --key")
 	}
-	cfg := &tls.Config{ServerName: endpoint, Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
-	if rootPEM != nil {
-		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(rootPEM) {
-			return target{}, fault.New(fault.Invalid, "the root CA holds no certificate").WithRemedy("check --root-ca")
-		}
-	}
-	if port == "443" {
-		cfg.NextProtos = []string{alpnMQTT}
-	}
-	return target{addr: net.JoinHostPort(endpoint, port), tls: cfg}, nil
+	t, err := trusting(endpoint, port, rootPEM)
+	t.TLS.Certificates = []tls.Certificate{cert}
+	return t, err
 }
 
-// dial makes a TLS connection that may be written to from several goroutines.
+// trusting is a target without a certificate. Without a CA the system's are trusted.
+func trusting(endpoint string, port uint16, rootPEM []byte) (target, error) {
+	t := target{device.Dialer{Endpoint: endpoint, Port: port, TLS: &tls.Config{ServerName: endpoint, MinVersion: tls.VersionTLS12}}}
+	if rootPEM == nil {
+		return t, nil
+	}
+	t.TLS.RootCAs = x509.NewCertPool()
+	if !t.TLS.RootCAs.AppendCertsFromPEM(rootPEM) {
+		return t, fault.New(fault.Invalid, "the root CA holds no certificate").WithRemedy("check --root-ca")
+	}
+	return t, nil
+}
+
+// dial makes a connection that may be written to from several goroutines.
 func (t target) dial(ctx context.Context) (net.Conn, error) {
-	conn, err := (&tls.Dialer{Config: t.tls}).DialContext(ctx, "tcp", t.addr)
+	conn, err := t.Dial(ctx)
 	if err == nil {
 		return packets.NewThreadSafeConn(conn), nil
 	}
-	refused := fault.Wrap(fault.Unavailable, err, "cannot connect to %s", t.addr)
+	return nil, t.refused(err)
+}
+
+// refused puts a connection that was not made into words.
+func (t target) refused(err error) error {
+	refused := fault.Wrap(fault.Unavailable, err, "cannot connect to %s", t.Address())
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return nil, refused.WithRemedy("check --root-ca, and that --endpoint is a name in the server's certificate")
+		return refused.WithRemedy("check --root-ca, and that --endpoint is a name in the server's certificate")
 	}
-	return nil, refused.WithRemedy("check that the server runs, and --endpoint and --port")
+	if _, ok := errors.AsType[*device.ProxyError](err); ok {
+		return refused.WithRemedy("check --proxy-host and --proxy-port")
+	}
+	if u, ok := errors.AsType[*device.UpgradeError](err); ok {
+		return t.refusedUpgrade(refused, u)
+	}
+	return refused.WithRemedy("check that the server runs, and --endpoint and --port")
+}
+
+// refusedUpgrade tells an access key that is not good from a listener that has no WebSocket.
+func (t target) refusedUpgrade(refused *fault.Error, u *device.UpgradeError) error {
+	if u.Status == http.StatusForbidden || u.Status == http.StatusUnauthorized {
+		refused.Kind = fault.Denied
+		return refused.WithRemedy("check the access key (AWS_ACCESS_KEY_ID or AWS_PROFILE), and that its policy allows iot:Connect")
+	}
+	return refused.WithRemedy("check that --port is one for WebSockets: 443, or that of the api listener")
 }
 
 // refusedConnect puts a refused CONNECT into words.
 func refusedConnect(t target, clientID string, connack *paho.Connack, err error) error {
 	if connack == nil {
-		return fault.Wrap(fault.Unavailable, err, "%s closed the connection before it answered", t.addr).
-			WithRemedy("check that the certificate is registered and active, and that its policy allows iot:Connect for client id %s", clientID)
+		closed := fault.Wrap(fault.Unavailable, err, "%s closed the connection before it answered", t.Address())
+		if t.Presign != nil {
+			return closed.WithRemedy("check that the policy of the access key allows iot:Connect for client id %s", clientID)
+		}
+		return closed.WithRemedy("check that the certificate is registered and active, and that its policy allows iot:Connect for client id %s", clientID)
 	}
 	e := fault.New(reasonKind(connack.ReasonCode), "the server refused the connection of client id %s: %s", clientID, reason(connack.ReasonCode))
 	if connack.Properties != nil && connack.Properties.ReasonString != "" {
@@ -82,7 +104,7 @@ func refusedAnswer(doing, topic string, code byte, words string) error {
 		return e.WithRemedy("it says: %s", words)
 	}
 	if e.Kind == fault.Denied {
-		return e.WithRemedy("allow it in the policy of the certificate")
+		return e.WithRemedy("allow it in the policy of the certificate or access key")
 	}
 	return e
 }

@@ -28,7 +28,7 @@ func pubsub(ctx context.Context, w *world, o pubsubOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	cfg, err := o.connection()
+	cfg, err := o.connection(w)
 	if err != nil {
 		return err
 	}

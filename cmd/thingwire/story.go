@@ -19,6 +19,9 @@ func (s *story) String() string {
 	}
 	fmt.Fprintf(&b, "%s since %s UTC:\n", plainText(s.ClientID), moment(s.Since))
 	tell(&b, s.Entries)
+	for i := range s.Reconnects {
+		b.WriteString(s.Reconnects[i].String())
+	}
 	fmt.Fprintf(&b, "%s\n", s.now())
 	return b.String()
 }
@@ -124,6 +127,15 @@ func about(e *server.JournalEntry, failed bool, subject, good, bad string) strin
 }
 
 func from(e *server.JournalEntry) string {
+	s := source(e)
+	if e.Listener != "" {
+		s += " on listener " + plainText(e.Listener)
+	}
+	return s
+}
+
+// source is who came, from where.
+func source(e *server.JournalEntry) string {
 	s := ""
 	if e.SourceIP != "" {
 		s += " from " + plainText(e.SourceIP)
@@ -134,9 +146,6 @@ func from(e *server.JournalEntry) string {
 		s += " with access key " + plainText(e.PrincipalID)
 	default:
 		s += " with certificate " + plainText(short(e.PrincipalID))
-	}
-	if e.Listener != "" {
-		s += " on listener " + plainText(e.Listener)
 	}
 	return s
 }

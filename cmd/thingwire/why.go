@@ -64,6 +64,8 @@ type story struct {
 	ClientID string                `json:"clientId"`
 	Since    time.Time             `json:"since"`
 	Entries  []server.JournalEntry `json:"entries"`
+	// Reconnects are the loops among the entries.
+	Reconnects []reconnects `json:"reconnects,omitempty"`
 	// Before is the last entry before Since, and Strangers are connections that were refused before they said who they
 	// are, both only where there are no Entries.
 	Before    *server.JournalEntry  `json:"before,omitempty"`
@@ -74,6 +76,7 @@ func learn(ctx context.Context, client *server.Client, id string, since time.Tim
 	s := &story{ClientID: id, Since: since.UTC()}
 	var err error
 	if s.Entries, err = entries(ctx, client, server.JournalQuery{ClientID: id, Since: since, Limit: limit}); err != nil || len(s.Entries) > 0 {
+		s.Reconnects = findReconnects(s.Entries)
 		return s, err
 	}
 	before, err := entries(ctx, client, server.JournalQuery{ClientID: id, Limit: 1})

@@ -20,6 +20,9 @@ type Batch struct {
 	// goroutine and must not wait.
 	Done func(*Batch)
 
+	// also is committed with what the batch keeps, or by itself.
+	also []store.DocOp
+
 	b *Broker
 	// commit is what the store has to do, one of two: Done may reset this batch while the store is still on its way
 	// out of the commit, so the next one uses the other. When that is done, so is this.

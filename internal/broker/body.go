@@ -7,14 +7,18 @@ import (
 
 // A body is a message as it stands in a queue or as a retained document: see docs/store-format.md.
 //
-//	format  1 byte, 1
+//	format  1 byte: 1, or 2 for a message that others caused
 //	flags   1 byte, bodyRetain …
+//	hops    1 byte, only in format 2: how many messages caused each other up to this one
 //	time    8 bytes, milliseconds since 1970
 //	expires 8 bytes, only with bodyExpires
 //	topic   uvarint length and bytes
 //	content type, response topic, correlation data, user properties: only with their flags
 //	payload the rest
-const bodyFormat = 1
+const (
+	bodyFormat     = 1
+	bodyFormatHops = 2
+)
 
 const (
 	bodyRetain      = 1 << iota // hand out with RETAIN
@@ -31,7 +35,11 @@ var errBody = errors.New("message body in the store is damaged")
 
 // appendBody encodes a message.
 func appendBody(b []byte, m *Message, retain bool) []byte {
-	b = append(b, bodyFormat, bodyFlags(m, retain))
+	if m.hops == 0 {
+		b = append(b, bodyFormat, bodyFlags(m, retain))
+	} else {
+		b = append(b, bodyFormatHops, bodyFlags(m, retain), m.hops)
+	}
 	b = binary.BigEndian.AppendUint64(b, uint64(m.Time))
 	if m.Expires != 0 {
 		b = binary.BigEndian.AppendUint64(b, uint64(m.Expires))
@@ -91,12 +99,15 @@ func appendText(b []byte, s string) []byte {
 // decodeBody reads a message into m, which is empty. Payload and correlation data alias body. It reports the RETAIN
 // flag to hand out.
 func decodeBody(body []byte, m *Message) (retain bool, err error) {
-	if len(body) < 10 || body[0] != bodyFormat {
+	if len(body) < 2 || body[0] != bodyFormat && body[0] != bodyFormatHops {
 		return false, errBody
 	}
 	flags := body[1]
-	r := bodyReader{b: body[10:]}
-	m.Time = int64(binary.BigEndian.Uint64(body[2:]))
+	r := bodyReader{b: body[2:]}
+	if body[0] == bodyFormatHops {
+		m.hops = r.byte()
+	}
+	m.Time = int64(r.uint64())
 	m.QoS = flags & bodyQoS1 >> 1
 	if flags&bodyExpires != 0 {
 		m.Expires = int64(r.uint64())
@@ -116,6 +127,16 @@ func decodeBody(body []byte, m *Message) (retain bool, err error) {
 type bodyReader struct {
 	b   []byte
 	bad bool
+}
+
+func (r *bodyReader) byte() byte {
+	if len(r.b) == 0 {
+		r.bad = true
+		return 0
+	}
+	v := r.b[0]
+	r.b = r.b[1:]
+	return v
 }
 
 func (r *bodyReader) uint64() uint64 {

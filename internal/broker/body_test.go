@@ -22,12 +22,14 @@ var bodies = map[string]*Message{
 		Topic: "a", Payload: []byte("x"), Props: &Properties{CorrelationData: []byte{}},
 	},
 	"user": {Topic: "a", Payload: []byte("x"), Props: &Properties{User: []UserProperty{{"k", "v"}, {"k", ""}, {"", "v"}}}},
+	"hops": {Topic: "a", Payload: []byte("x"), Time: 1, hops: 3},
 	"all": {
 		Topic: "a/b/c", Payload: bytes.Repeat([]byte("payload "), 100), QoS: 1, Time: 1700000000123, Expires: 1700000060123,
 		Props: &Properties{
 			HasPayloadFormat: true, PayloadFormat: 1, ContentType: "c", ResponseTopic: "r", CorrelationData: []byte("d"),
 			User: []UserProperty{{"a", "1"}, {"a", "2"}},
 		},
+		hops: 8,
 	},
 }
 
@@ -47,6 +49,9 @@ func TestBodyKeepsTheMessage(t *testing.T) {
 				}
 				if diff := cmp.Diff(want, &got, sameMessage); diff != "" {
 					t.Errorf("the body changed the message (-want +got):\n%s", diff)
+				}
+				if got.hops != want.hops {
+					t.Errorf("%d hops became %d", want.hops, got.hops)
 				}
 				if gotRetain != retain || got.Retain != retain {
 					t.Errorf("RETAIN %v became %v", retain, gotRetain)
@@ -69,6 +74,23 @@ func TestBodyCutShortIsDamaged(t *testing.T) {
 	}
 }
 
+// Bodies of format 1, which stores have from 0.1.0 on, are read as they always were, and a message without a cause is
+// still written so.
+func TestBodyOfFormat1(t *testing.T) {
+	t.Parallel()
+	old := []byte("\x01\x02\x00\x00\x01\x8b\xcf\xe5\x68\x00\x03a/bhello")
+	var m Message
+	if _, err := decodeBody(old, &m); err != nil {
+		t.Fatal(err)
+	}
+	if m.Topic != "a/b" || string(m.Payload) != "hello" || m.QoS != 1 || m.Time != 1700000000000 || m.hops != 0 {
+		t.Errorf("read %+v", &m)
+	}
+	if again := appendBody(nil, &m, false); !bytes.Equal(again, old) {
+		t.Errorf("written again: %x", again)
+	}
+}
+
 func FuzzDecodeBody(f *testing.F) {
 	for _, m := range bodies {
 		f.Add(appendBody(nil, m, true))
@@ -88,7 +110,7 @@ func FuzzDecodeBody(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(&m, &again, sameMessage, cmpopts.EquateEmpty()); diff != "" || retain != retainAgain {
+		if diff := cmp.Diff(&m, &again, sameMessage, cmpopts.EquateEmpty()); diff != "" || retain != retainAgain || m.hops != again.hops {
 			t.Errorf("written and read again it differs:\n%s", diff)
 		}
 	})

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"log/slog"
 	"sync/atomic"
@@ -32,14 +33,19 @@ type Broker struct {
 	journal *journal.Journal
 	arn     string // arn:aws:iot:REGION:ACCOUNT:
 
-	routes      *topic.Tree[*subscription]
-	shards      [holderShards]holderShard
-	seed        maphash.Seed
-	groups      groups
-	alarms      *alarms
-	versions    versions
-	throttles   throttles
-	data        dataThrottles
+	routes    *topic.Tree[*subscription]
+	shards    [holderShards]holderShard
+	seed      maphash.Seed
+	groups    groups
+	alarms    *alarms
+	versions  versions
+	throttles throttles
+	data      dataThrottles
+	departed  departed
+	direct    *Group // what direct messages that somebody waits for travel as
+
+	retainedTopics retainedTopics
+
 	connections atomic.Int64
 	quit        chan struct{} // closed by Close
 	lastID      atomic.Uint64
@@ -60,6 +66,8 @@ type Counts struct {
 	// DroppedQueueFull counts messages lost because a session's queue was at its limit, DroppedExpired those whose
 	// Message Expiry Interval had passed.
 	DroppedQueueFull, DroppedExpired atomic.Int64
+	// DroppedThrottled counts messages that were not sent because their receiver was over its rate.
+	DroppedThrottled atomic.Int64
 }
 
 // Open makes a broker and brings back every persistent session of the store. Close ends it.
@@ -78,13 +86,14 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 		alarms:  newAlarms(),
 		groups:  groups{m: map[string]*Group{}},
 		quit:    make(chan struct{}),
+		direct:  &Group{},
 	}
 	b.throttles = newThrottles(&b.limits.Rates)
 	b.data = newDataThrottles(&b.limits.Data)
 	for i := range b.shards {
 		b.shards[i].m = map[string]*holder{}
 	}
-	if err := b.restore(ctx); err != nil {
+	if err := errors.Join(b.countRetained(ctx), b.restore(ctx)); err != nil {
 		b.alarms.close()
 		return nil, err
 	}
@@ -114,9 +123,10 @@ func (b *Broker) Close() {
 
 // MQTT 5 reason codes that the broker itself decides on (MQTT 5, 2.4).
 const (
-	codeUnspecified        = 0x80
-	codeServerShuttingDown = 0x8B
-	codeSessionTakenOver   = 0x8E
+	codeUnspecified          = 0x80
+	codeServerShuttingDown   = 0x8B
+	codeSessionTakenOver     = 0x8E
+	codeAdministrativeAction = 0x98
 )
 
 // commit makes a batch durable and waits for it.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/time/rate"
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
@@ -20,11 +21,17 @@ type Connection struct {
 	session  *session
 	caller   *Caller
 	link     Link
+	rate     *rate.Limiter // the session's, nil for none
+	waits    atomic.Bool   // Ready will be called when the rate allows it
 	expiry   time.Duration // how long the session outlives this connection; under the holder's shard
 	will     atomic.Pointer[will]
-	ended    bool // under session.mu
-	quiet    bool // a service: no presence
+	willKey  string // of the will's document, empty if there is none
+	ended    bool   // under session.mu
+	quiet    bool   // a service: no presence
 	presence presence
+	socket   Socket
+	since    int64                   // when it came, in milliseconds since 1970
+	direct   atomic.Pointer[directs] // nil until somebody waits for one
 }
 
 // ConnectRequest is what a door knows of a client that wants to connect.
@@ -41,6 +48,7 @@ type ConnectRequest struct {
 	// SourceIP and Thing are told in lifecycle events. Thing is the name of the thing that the principal is attached
 	// to exclusively, else empty.
 	SourceIP, Thing string
+	Socket          Socket
 }
 
 // Connect opens the session of Caller.ClientID. A connection that the client id has is taken over: it is ended before
@@ -61,13 +69,11 @@ func (b *Broker) Connect(r ConnectRequest) (c *Connection, present bool, err err
 	}
 	b.connections.Add(1)
 	c = &Connection{b: b, caller: r.Caller, link: r.Link, expiry: min(r.Expiry, b.limits.SessionExpiryMax)}
-	if r.Will != nil {
-		c.will.Store(&will{message: r.Will, delay: r.WillDelay})
-	}
 	r.Caller.conn = c
 	c.id = b.lastConn.Add(1)
 	c.presence = presence{ip: r.SourceIP, thing: r.Thing}
-	old, discarded, present := b.takeOver(c, &r)
+	c.socket, c.since = r.Socket, millis(time.Now())
+	old, discarded, returned, present := b.takeOver(c, &r)
 	if old != nil {
 		old.end(Cause{
 			Reason: DuplicateClientID, Code: codeSessionTakenOver,
@@ -78,7 +84,7 @@ func (b *Broker) Connect(r ConnectRequest) (c *Connection, present bool, err err
 		c.end(Cause{Reason: ServerInitiated, Code: codeServerShuttingDown, Text: "the server is shutting down"}, true)
 		return nil, false, errShuttingDown()
 	}
-	if err := b.settle(c, discarded); err != nil {
+	if err := b.settle(c, discarded, returned); err != nil {
 		c.will.Store(nil) // there was no connection
 		if !present {
 			none := time.Duration(0)
@@ -136,14 +142,15 @@ func connectAttributes(r *ConnectRequest) []string {
 	return a
 }
 
-// takeOver makes c the live connection of its client id, in one step, and finds or makes its session.
-func (b *Broker) takeOver(c *Connection, r *ConnectRequest) (old *Connection, discarded *session, present bool) {
+// takeOver makes c the live connection of its client id, in one step, and finds or makes its session. It gives what is
+// over by that: the connection that was there, the session that is not wanted, and the will that waited for its delay.
+func (b *Broker) takeOver(c *Connection, r *ConnectRequest) (old *Connection, discarded *session, returned *waitingWill, present bool) {
 	sh := b.shard(c.caller.ClientID)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	h := sh.get(c.caller.ClientID)
 	old, h.live = h.live, c
-	c.presence.version = b.versions.next(c.caller.ClientID)
+	c.presence.version = b.versions.next(c.caller.ClientID, h.least())
 	s := h.stored[slot(r.Protocol)]
 	if s != nil && (r.CleanStart || s.owner != nil && s.owner.expiry == 0) {
 		discarded, s = s, nil
@@ -157,6 +164,7 @@ func (b *Broker) takeOver(c *Connection, r *ConnectRequest) (old *Connection, di
 	if s == nil {
 		s = &session{
 			clientID: c.caller.ClientID, protocol: r.Protocol, persistent: c.expiry > 0, identifier: uuid.NewString(),
+			rate: NewLimiter(b.limits.Rates.PublishesPerConn),
 		}
 		if s.persistent {
 			s.queue = store.NewQueueID()
@@ -167,18 +175,25 @@ func (b *Broker) takeOver(c *Connection, r *ConnectRequest) (old *Connection, di
 		b.alarms.cancel(s.gone)
 		s.gone = nil
 	}
-	b.takeWill(s) // the client came back before its delay had passed [MQTT-3.1.3-9]
-	s.owner, s.expiry, s.left = c, c.expiry, 0
-	c.session, c.presence.session = s, s.identifier
-	return old, discarded, present
+	returned = b.takeWill(s) // the client came back before its delay had passed [MQTT-3.1.3-9]
+	s.owner, s.expiry, s.left, s.version = c, c.expiry, 0, c.presence.version
+	c.session, c.rate, c.presence.session = s, s.rate, s.identifier
+	c.takeUp(r)
+	return old, discarded, returned, present
 }
 
-// settle makes durable what CONNACK promises: the session that is there, and the one that is gone.
-func (b *Broker) settle(c *Connection, discarded *session) error {
+// settle makes durable what CONNACK promises: the session and the will that are there, and those that are gone.
+func (b *Broker) settle(c *Connection, discarded *session, returned *waitingWill) error {
 	if discarded == nil && !c.session.persistent {
 		return nil
 	}
 	var sb store.Batch
+	if returned != nil {
+		sb.Docs = append(sb.Docs, store.DocOp{Bucket: bucketWills, Key: returned.key, Delete: true})
+	}
+	if w := c.will.Load(); w != nil && w.key != "" {
+		sb.Docs = append(sb.Docs, w.record(c.caller.Principal, time.Time{}))
+	}
 	if discarded != nil {
 		b.unroute(discarded)
 		b.publishLast(discarded)
@@ -262,7 +277,10 @@ func (c *Connection) end(cause Cause, own bool) {
 	if !own {
 		c.link.Kick(cause)
 	}
-	f, w := c.letGo(c.will.Swap(nil))
+	c.endDirect()
+	f, w, waits := c.letGo(c.will.Swap(nil), cause, told)
+	var over store.Batch
+	c.willEnds(&over, w, waits)
 	switch f {
 	case sessionOver:
 		c.b.unroute(s)
@@ -270,16 +288,21 @@ func (c *Connection) end(cause Cause, own bool) {
 			c.b.forgetLater(s)
 		}
 	case sessionStays:
-		c.b.leave(s)
+		c.b.leave(s, &over)
 		c.Refresh() // what this caller may not receive is kept for the next one, who may
 	case sessionContinues:
 		c.Refresh()
 	case sessionDiscarded:
 	}
+	if f != sessionStays && !over.Empty() {
+		c.b.store.Commit(&over) // if it fails, the will is published after the next start
+	}
 	if told {
 		c.tellDisconnected(cause)
 	}
-	c.b.publishWill(c, w)
+	if w != nil {
+		c.b.publishWill(c.caller.detached(), w)
+	}
 }
 
 // fate is what becomes of a session when a connection of it ends.
@@ -292,9 +315,8 @@ const (
 	sessionDiscarded             // a newer connection did not want it, and removes it
 )
 
-// letGo releases the client id and decides what becomes of the session and of the will, which it gives back if it is to
-// be published now.
-func (c *Connection) letGo(w *will) (fate, *will) {
+// letGo releases the client id and decides what becomes of the session and of the will (see leaveWill).
+func (c *Connection) letGo(w *will, cause Cause, told bool) (f fate, now *will, waits *waitingWill) {
 	b, s := c.b, c.session
 	sh := b.shard(s.clientID)
 	sh.mu.Lock()
@@ -303,8 +325,11 @@ func (c *Connection) letGo(w *will) (fate, *will) {
 	if h.live == c {
 		h.live = nil
 	}
+	if told {
+		b.departed.note(c.info(), cause)
+	}
 	defer sh.drop(s.clientID, h)
-	f := sessionStays
+	f = sessionStays
 	switch {
 	case !s.persistent:
 		f = sessionOver
@@ -319,7 +344,8 @@ func (c *Connection) letGo(w *will) (fate, *will) {
 		s.left = millis(time.Now())
 		b.expireAfter(s, c.expiry)
 	}
-	return f, c.leaveWill(w, f)
+	now, waits = c.leaveWill(w, f)
+	return f, now, waits
 }
 
 // Persistent reports whether the session outlives the connection.

@@ -24,9 +24,6 @@ func awsDataRates() DataRates {
 	return DataRates{Manage: 100, ManagePerClient: 1, DirectMessages: 20_000, GetRetained: 500, ListRetained: 10}
 }
 
-// PublishLimiter is the account's limiter of inbound messages, which all doors share; nil when there is none.
-func (b *Broker) PublishLimiter() *rate.Limiter { return b.throttles.publishes }
-
 // dataThrottles are the limiters of the data plane.
 type dataThrottles struct {
 	get, remove, subscriptions *manageThrottle
@@ -91,6 +88,18 @@ func allowCall(l *rate.Limiter, what string) error {
 	}
 	return fault.New(fault.Throttled, "%s is called more than %g times per second in this account", what, float64(l.Limit())).
 		WithRemedy("call it less often, or run with --limits open")
+}
+
+// canRetain refuses a message that would be handed out but not kept.
+func (b *Broker) canRetain(m *Message) error {
+	if !b.mayRetainNow(m.Topic) {
+		return errRetainThrottled(m.Topic)
+	}
+	if !b.roomForRetained(m.Topic, len(m.Payload) == 0) {
+		return fault.New(fault.Throttled, "the account has %d retained messages already", b.limits.RetainedMessages).
+			WithRemedy("delete some that nobody needs: publish an empty payload with retain on their topics, or run with --limits open")
+	}
+	return nil
 }
 
 func errRetainThrottled(name string) error {

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing/synctest"
@@ -22,6 +23,7 @@ var commands = map[string]command{
 	"unsubscribe": (*dialogue).cmdUnsubscribe,
 	"publish":     (*dialogue).cmdPublish,
 	"ack":         (*dialogue).cmdAck,
+	"admit":       (*dialogue).cmdAdmit,
 	"room":        (*dialogue).cmdRoom,
 	"disconnect":  (*dialogue).cmdDisconnect,
 	"kill":        (*dialogue).cmdKill,
@@ -33,6 +35,7 @@ var commands = map[string]command{
 	"fail":        func(d *dialogue, _ *datadriven.TestData) { d.store.Fail(errors.New("disk full")) },
 	"heal":        func(d *dialogue, _ *datadriven.TestData) { d.store.Fail(nil) },
 	"restart":     (*dialogue).cmdRestart,
+	"down":        (*dialogue).cmdDown,
 	"crash":       (*dialogue).cmdCrash,
 	"docs":        func(d *dialogue, _ *datadriven.TestData) { d.docs() },
 	"counts":      (*dialogue).cmdCounts,
@@ -48,6 +51,14 @@ func (d *dialogue) cmdLimits(td *datadriven.TestData) {
 	d.limits.QueueMessages = num(d.t, td, "queue", d.limits.QueueMessages)
 	d.limits.QueueBytes = int64(num(d.t, td, "bytes", int(d.limits.QueueBytes)))
 	d.limits.Subscriptions = num(d.t, td, "subscriptions", d.limits.Subscriptions)
+	d.limits.RetainedMessages = num(d.t, td, "retained", d.limits.RetainedMessages)
+	rates := &d.limits.Rates
+	for name, rate := range map[string]*float64{
+		"perconn": &rates.PublishesPerConn, "deliveries": &rates.Deliveries, "permember": &rates.GroupPerMember,
+		"groupchanges": &rates.GroupChanges, "pertopic": &rates.RetainedPerTopic,
+	} {
+		*rate = float64(num(d.t, td, name, int(*rate)))
+	}
 	d.limits.Payload = num(d.t, td, "payload", d.limits.Payload)
 }
 
@@ -188,6 +199,17 @@ func (d *dialogue) cmdAck(td *datadriven.TestData) {
 	d.client(td).conn.Ack(seqs)
 }
 
+func (d *dialogue) cmdAdmit(td *datadriven.TestData) {
+	c := d.client(td)
+	for range num(d.t, td, "n", 1) {
+		if err := c.conn.Admit(); err != nil {
+			d.say(c.name, "%s", refusal(err))
+		} else {
+			d.say(c.name, "admitted")
+		}
+	}
+}
+
 func (d *dialogue) cmdRoom(td *datadriven.TestData) {
 	c := d.client(td)
 	c.link.mu.Lock()
@@ -260,6 +282,20 @@ func (d *dialogue) cmdRestart(*datadriven.TestData) {
 	d.reopen()
 }
 
+// cmdDown is a restart with time between stop and start.
+func (d *dialogue) cmdDown(td *datadriven.TestData) {
+	for _, name := range d.names() {
+		if c := d.clients[name]; c.live {
+			c.live = false
+			c.conn.Close(Cause{Reason: ServerInitiated})
+		}
+	}
+	d.settle()
+	d.broker.Close()
+	d.cmdSleep(td)
+	d.reopen()
+}
+
 // cmdCrash lets nothing end in order: connections just vanish, and what is not durable is lost.
 func (d *dialogue) cmdCrash(*datadriven.TestData) {
 	d.store.Fail(errors.New("power cut"))
@@ -274,6 +310,10 @@ func (d *dialogue) cmdCrash(*datadriven.TestData) {
 
 func (d *dialogue) cmdCounts(*datadriven.TestData) {
 	c := d.broker.Counts()
-	d.say("", "accepted %d, delivered %d, refused %d, dropped: queue full %d, expired %d", c.Accepted.Load(),
-		c.Delivered.Load(), c.Refused.Load(), c.DroppedQueueFull.Load(), c.DroppedExpired.Load())
+	over := ""
+	if n := c.DroppedThrottled.Load(); n > 0 {
+		over = fmt.Sprintf(", throttled %d", n)
+	}
+	d.say("", "accepted %d, delivered %d, refused %d, dropped: queue full %d, expired %d%s", c.Accepted.Load(),
+		c.Delivered.Load(), c.Refused.Load(), c.DroppedQueueFull.Load(), c.DroppedExpired.Load(), over)
 }

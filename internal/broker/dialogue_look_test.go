@@ -67,6 +67,7 @@ func (d *dialogue) docs() {
 	for _, s := range subs {
 		d.say("", "%s", s)
 	}
+	d.wills(names)
 	for doc, err := range d.store.List(d.t.Context(), bucketRetained, "", "", 0) {
 		if err != nil {
 			d.t.Fatal(err)
@@ -85,6 +86,31 @@ func (d *dialogue) docs() {
 		d.say("", "group %s has a queue", doc.Key)
 	}
 	d.orphans(names)
+}
+
+func (d *dialogue) wills(names map[string]string) {
+	var wills []string
+	for doc, err := range d.store.List(d.t.Context(), bucketWills, "", "", 0) {
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		w, err := readWill(doc)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		owner, when := names[w.prefix], "at the end of the connection"
+		if owner == "" {
+			owner = "NOBODY"
+		}
+		if w.due > 0 {
+			when = "in " + time.Until(time.UnixMilli(w.due)).Round(time.Second).String()
+		}
+		wills = append(wills, fmt.Sprintf("will of %s, version %d, to %s, due %s", owner, w.version, w.message.Topic, when))
+	}
+	sort.Strings(wills)
+	for _, w := range wills {
+		d.say("", "%s", w)
+	}
 }
 
 func (d *dialogue) orphans(names map[string]string) {

@@ -22,7 +22,8 @@ import (
 // TestDialogues runs the files of testdata, each in a bubble of its own: hours pass in no time, and what is printed is
 // all that a command has led to. Rewrite them with -rewrite and review them as text.
 //
-//	limits [aws] [queue=N] [bytes=N] [subscriptions=N] [payload=N]      before the first client
+//	limits [aws] [queue=N] [bytes=N] [subscriptions=N] [payload=N] [retained=N]      before the first client
+//	        [perconn=N] [deliveries=N] [permember=N] [groupchanges=N] [pertopic=N]   rates
 //	policy c=NAME                     lines "allow|deny ACTION RESOURCE [if CONDITION]"; a live client follows at once
 //	connect c=NAME [id=ID] [v=3|5] [clean] [expiry=1h] [will=TOPIC [willpayload=P] [willqos=1] [willretain] [willdelay=D]]
 //	        [room=N] [noack] [nostart]       a client acknowledges by itself, unless noack; room is what its link takes
@@ -30,6 +31,7 @@ import (
 //	subscribe c=NAME filter=F|(F, …) [qos=1] [nl] [rap] [rh=N] [all]
 //	unsubscribe c=NAME filter=F|(F, …)
 //	publish c=NAME topic=T [qos=1] [payload=P] [retain] [expiry=SECONDS]    or one line of these each for a batch; [stop]
+//	admit c=NAME [n=N]                the door asks whether so many messages are within the rates
 //	ack c=NAME seq=N|(N, …)
 //	room c=NAME n=N                   its link has room again
 //	disconnect c=NAME [expiry=D]      DISCONNECT of the client
@@ -37,7 +39,7 @@ import (
 //	service s=NAME filter=F           a function in this process;  stop s=NAME
 //	sleep D
 //	hold | release | fail | heal      of the store
-//	restart | crash                   of the broker, on the same store
+//	restart | crash | down D          of the broker, on the same store; down is a restart that takes D
 //	queue c=ID [v=3|5] | docs | counts     look inside
 func TestDialogues(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {

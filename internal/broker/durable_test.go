@@ -12,17 +12,23 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/store/pebble"
 )
 
 // openDisk opens a broker on a pebble store on a file system of the test.
 func openDisk(t *testing.T, fs vfs.FS, dir string) (*Broker, *pebble.Store) {
 	t.Helper()
+	return openDiskWith(t, fs, dir, nil)
+}
+
+func openDiskWith(t *testing.T, fs vfs.FS, dir string, j *journal.Journal) (*Broker, *pebble.Store) {
+	t.Helper()
 	s, err := pebble.Open(pebble.Options{Dir: dir, FS: fs})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return openTest(t, s, OpenLimits()), s
+	return openTestWith(t, s, OpenLimits(), j), s
 }
 
 func closeDisk(t *testing.T, b *Broker, s *pebble.Store) {

@@ -18,6 +18,7 @@ import (
 type Group struct {
 	b      *Broker
 	name   string        // share name, slash, pattern
+	owner  string        // the name in journal and log, as clients have it: $share/…
 	route  *subscription // what stands in the tree for the group
 	queue  store.QueueID // set while there is a persistent member; changes under mu and the groups' lock
 	queued atomic.Bool   // queue is set
@@ -30,7 +31,7 @@ type Group struct {
 	leases     map[uint64]*Connection
 	returned   []uint64 // leases that came back, in order
 
-	messages, bytes atomic.Int64
+	room
 }
 
 // groups are all groups by name.
@@ -47,7 +48,7 @@ func (b *Broker) groupOf(f topic.Filter) *Group {
 	name := groupName(f)
 	g := b.groups.m[name]
 	if g == nil {
-		g = &Group{b: b, name: name}
+		g = &Group{b: b, name: name, owner: "$share/" + name}
 		g.route = &subscription{group: g, filter: f, qos: 1}
 		b.groups.m[name] = g
 	}
@@ -194,24 +195,28 @@ func (b *Broker) handOutShared(h *handOut, t *target) {
 			continue
 		}
 		h.one[0] = Delivery{Message: m, QoS: min(m.QoS, sub.qos)}
-		h.give(c.link, h.one[:], false)
-		b.counts.Delivered.Add(1)
+		b.counts.Delivered.Add(int64(h.give(c, h.one[:], false)))
 	}
 }
 
-// pickSub chooses at random among the members who are there.
-func pickSub(members []*subscription) (*subscription, *Connection) {
+// pickSub chooses at random among the members who are there, one with room in its rate if there is any.
+func pickSub(members []*subscription) (sub *subscription, c *Connection) {
 	if len(members) == 0 {
 		return nil, nil
 	}
 	at := rand.IntN(len(members)) //nolint:gosec // fairness, not a secret
 	for i := range members {
-		sub := members[(at+i)%len(members)]
-		if c := sub.session.live.Load(); c != nil {
-			return sub, c
+		s := members[(at+i)%len(members)]
+		l := s.session.live.Load()
+		switch {
+		case l == nil:
+		case l.overRate():
+			sub, c = s, l
+		default:
+			return s, l
 		}
 	}
-	return nil, nil
+	return sub, c
 }
 
 // allowedMembers lists the members that may receive on a topic: by either form of it, and by no explicit deny of one.

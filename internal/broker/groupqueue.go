@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/store"
 )
 
@@ -54,31 +53,6 @@ func (b *Broker) restoreGroups(ctx context.Context) error {
 	return nil
 }
 
-// reserve is session.reserve for a group's queue.
-func (g *Group) reserve(count, size int) (store.QueueID, bool) {
-	g.mu.Lock()
-	id := g.queue
-	g.mu.Unlock()
-	if id == 0 {
-		return 0, false
-	}
-	n := g.messages.Add(int64(count))
-	m := g.bytes.Add(int64(size))
-	if n <= int64(g.b.limits.GroupMessages) && m <= g.b.limits.QueueBytes {
-		return id, true
-	}
-	g.release(count, size)
-	if count == 1 { // several are tried again one by one
-		g.b.noteNotQueued("$share/"+g.name, count, journal.ReasonQueueFull, "the queue of the shared subscription is at its limit: the newest messages are lost")
-	}
-	return 0, false
-}
-
-func (g *Group) release(count, size int) {
-	g.messages.Add(-int64(count))
-	g.bytes.Add(-int64(size))
-}
-
 // offer notes what has become durable in a queue and leases it out. The group may have another queue by now.
 func (g *Group) offer(id store.QueueID, ds []Delivery) {
 	g.mu.Lock()
@@ -87,8 +61,54 @@ func (g *Group) offer(id store.QueueID, ds []Delivery) {
 		return
 	}
 	g.q.last = max(g.q.last, ds[len(ds)-1].Seq)
+	var touched links
+	var done []uint64
+	if g.b.limits.Rates.GroupPerMember > 0 {
+		touched, done = g.overtake(ds)
+	}
 	g.mu.Unlock()
+	touched.flush()
+	g.ack(nil, id, done)
 	g.wake()
+}
+
+// overtake leases live messages at once while those that waited follow at their rate, as AWS does. Under g.mu.
+func (g *Group) overtake(ds []Delivery) (touched links, done []uint64) {
+	for i := range ds {
+		seq := ds[i].Seq
+		if seq < g.q.next {
+			continue // a drain has read it before it was offered
+		}
+		l, took, gone := g.leaseOne(ds[i].Message, seq)
+		if !took || l == nil {
+			return touched, done
+		}
+		if seq == g.q.next && !g.q.draining {
+			g.advance(seq)
+		} else {
+			g.q.goesAhead(seq)
+		}
+		if gone {
+			done = append(done, seq)
+		}
+		touched.add(l)
+	}
+	return touched, done
+}
+
+// links are those that are to be flushed.
+type links []Link
+
+func (ls *links) add(l Link) {
+	if l != nil && !slices.Contains(*ls, l) {
+		*ls = append(*ls, l)
+	}
+}
+
+func (ls links) flush() {
+	for _, l := range ls {
+		l.Flush()
+	}
 }
 
 // wake starts a drain unless one runs or there is nothing to lease out.
@@ -122,10 +142,32 @@ func (g *Group) drain(id store.QueueID) {
 			g.stopDrain(id)
 			return
 		}
-		if !g.lease(id, entries, after) {
+		more, leased := g.lease(id, entries, after)
+		if !more {
+			return
+		}
+		if pace := g.pace(); leased && pace > 0 && !g.b.rest(pace) {
+			g.stopDrain(id)
 			return
 		}
 	}
+}
+
+// pace is the time between two messages that waited: each member who is there has a rate.
+func (g *Group) pace() time.Duration {
+	per := g.b.limits.Rates.GroupPerMember
+	if per == 0 {
+		return 0
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	there := 0
+	for _, m := range g.members {
+		if m.session.live.Load() != nil {
+			there++
+		}
+	}
+	return time.Duration(float64(time.Second) / (per * float64(max(there, 1))))
 }
 
 // drainFrom says what to read next: leases that came back first, one by one, then on along the queue.
@@ -139,6 +181,9 @@ func (g *Group) drainFrom(id store.QueueID) (after uint64, limit int, ok bool) {
 	case len(g.returned) > 0:
 		return g.returned[0] - 1, 1, true
 	case g.q.next <= g.q.last:
+		if g.b.limits.Rates.GroupPerMember > 0 {
+			return g.q.next - 1, 1, true
+		}
 		return g.q.next - 1, drainEntries, true
 	}
 	g.q.draining = false
@@ -153,16 +198,17 @@ func (g *Group) stopDrain(id store.QueueID) {
 	}
 }
 
-// lease gives entries to members. It reports false when nobody takes more.
-func (g *Group) lease(id store.QueueID, entries []store.Entry, after uint64) (more bool) {
+// lease gives entries to members. It reports whether there is more to do, not when nobody takes any, and whether it gave
+// any.
+func (g *Group) lease(id store.QueueID, entries []store.Entry, after uint64) (more, leased bool) {
 	now := millis(time.Now())
 	var done []uint64
-	var touched []Link
+	var touched links
 	more = true
 	g.mu.Lock()
 	if g.queue != id {
 		g.mu.Unlock()
-		return false
+		return false, false
 	}
 	if len(entries) == 0 { // trimmed meanwhile
 		g.advance(after + 1)
@@ -170,8 +216,12 @@ func (g *Group) lease(id store.QueueID, entries []store.Entry, after uint64) (mo
 	for i := range entries {
 		var m Message
 		seq := entries[i].Seq
+		if g.wentAhead(seq) {
+			g.advance(seq)
+			continue
+		}
 		if _, err := decodeBody(entries[i].Body, &m); err != nil || m.Expires != 0 && m.Expires <= now {
-			g.b.noteExpired("$share/"+g.name, m.Topic)
+			g.b.noteExpired(g.owner, m.Topic)
 			done = append(done, seq)
 			g.advance(seq)
 			continue
@@ -186,16 +236,22 @@ func (g *Group) lease(id store.QueueID, entries []store.Entry, after uint64) (mo
 		if gone {
 			done = append(done, seq)
 		}
-		if l != nil && !slices.Contains(touched, l) {
-			touched = append(touched, l)
-		}
+		touched.add(l)
 	}
 	g.mu.Unlock()
-	for _, l := range touched {
-		l.Flush()
-	}
+	touched.flush()
 	g.ack(nil, id, done)
-	return more
+	return more, len(touched) > 0
+}
+
+// wentAhead reports whether a message was leased before its turn, and not the one that has come back.
+func (g *Group) wentAhead(seq uint64) bool {
+	if len(g.returned) > 0 && g.returned[0] == seq {
+		return false
+	}
+	_, ok := g.q.ahead[seq]
+	delete(g.q.ahead, seq)
+	return ok
 }
 
 // advance notes that a sequence number is leased or done.
@@ -223,6 +279,10 @@ func (g *Group) leaseOne(m *Message, seq uint64) (l Link, took, gone bool) {
 			continue
 		}
 		may = true
+		if !c.mayTake() {
+			c.readyLater()
+			continue
+		}
 		d := [1]Delivery{{Message: m, QoS: min(m.QoS, sub.qos), Seq: seq, Group: g}}
 		if d[0].QoS == 0 {
 			d[0].Seq, d[0].Group = 0, nil
@@ -261,11 +321,12 @@ func (g *Group) ack(c *Connection, id store.QueueID, seqs []uint64) {
 	}
 	id = g.queue
 	trimmed := g.q.trimmed
+	g.q.forgetAhead(before)
 	g.mu.Unlock()
 	if trimmed == before {
 		return
 	}
-	forgetRoom(&g.messages, &g.bytes, int64(trimmed-before))
+	g.forget(int64(trimmed - before))
 	g.b.store.Trim(id, trimmed)
 }
 
@@ -284,4 +345,10 @@ func (g *Group) comeBack(c *Connection) {
 }
 
 // AckShared says that the client has acknowledged messages that were leased to it, as Delivery.Group and Seq name them.
-func (c *Connection) AckShared(g *Group, seqs []uint64) { g.ack(c, 0, seqs) }
+func (c *Connection) AckShared(g *Group, seqs []uint64) {
+	if g == c.b.direct {
+		c.settleDirect(seqs, nil)
+		return
+	}
+	g.ack(c, 0, seqs)
+}

@@ -53,10 +53,10 @@ func appendDeliveries(ds []Delivery, ms []Message, sub *subscription) []Delivery
 }
 
 // give delivers, and remembers the link when it is this batch's to flush.
-func (h *handOut) give(l Link, ds []Delivery, shared bool) (took int) {
-	took, flush := l.Deliver(ds, shared)
+func (h *handOut) give(c *Connection, ds []Delivery, shared bool) (took int) {
+	took, flush := c.deliver(ds, shared)
 	if flush {
-		h.touched = append(h.touched, l)
+		h.touched = append(h.touched, c.link)
 	}
 	return took
 }

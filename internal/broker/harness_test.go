@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/policy"
 	"github.com/thingwire/thingwire/internal/store"
 )
@@ -19,8 +20,14 @@ const (
 // openTest opens a broker on a store. The test closes it.
 func openTest(t testing.TB, s store.Store, limits Limits) *Broker {
 	t.Helper()
+	return openTestWith(t, s, limits, nil)
+}
+
+// openTestWith opens one that tells a journal.
+func openTestWith(t testing.TB, s store.Store, limits Limits, j *journal.Journal) *Broker {
+	t.Helper()
 	b, err := Open(t.Context(), Config{
-		Store: s, Limits: limits, Log: slog.New(slog.DiscardHandler), Account: testAccount, Region: testRegion,
+		Store: s, Limits: limits, Log: slog.New(slog.DiscardHandler), Journal: j, Account: testAccount, Region: testRegion,
 	})
 	if err != nil {
 		t.Fatal(err)

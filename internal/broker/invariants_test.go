@@ -206,6 +206,44 @@ func TestHopsEnd(t *testing.T) {
 	})
 }
 
+// TestHopsEndThroughTheStore: a circle that goes through retained messages and restarts ends as well, because what is
+// stored remembers how it came about.
+func TestHopsEndThroughTheStore(t *testing.T) {
+	t.Parallel()
+	s := memStore(t)
+	if err := func() error {
+		b := openTest(t, s, OpenLimits())
+		defer b.Close()
+		return publishOne(b, anybody("p"), &Message{Topic: "round", Payload: []byte("and round"), QoS: 1, Retain: true})
+	}(); err != nil {
+		t.Fatal(err)
+	}
+	var last error
+	rounds := 0
+	for ; last == nil && rounds < 2*maxHops; rounds++ {
+		b := openTest(t, s, OpenLimits())
+		republished := make(chan error, 1)
+		service, _ := b.Serve(anybody(""), []SubscribeRequest{{Filter: "round", QoS: 1}}, func(r Received) {
+			if !r.Retain {
+				return // what it has just published itself
+			}
+			p := &Batch{Done: func(p *Batch) { republished <- p.Results[0] }}
+			m := p.Add()
+			m.Topic, m.Payload, m.QoS, m.Retain = r.Message.Topic, r.Message.Payload, r.QoS, true
+			m.CausedBy(r.Message)
+			if b.Publish(anybody(""), p) {
+				republished <- p.Results[0]
+			}
+		})
+		last = <-republished
+		service.Close()
+		b.Close()
+	}
+	if rounds != maxHops+1 || !fault.Is(last, fault.Invalid) {
+		t.Errorf("%d rounds, the last one gave %v; want %d and a refusal", rounds, last, maxHops+1)
+	}
+}
+
 // TestSubackAfterRoute: a publish that is sent after Subscribe has returned reaches the subscriber, from whatever cache
 // its publisher lives; retained messages come after SendRetained is called, not before.
 func TestSubackAfterRoute(t *testing.T) {

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"fmt"
+
 	"github.com/thingwire/thingwire/internal/store"
 )
 
@@ -9,6 +11,7 @@ const (
 	bucketRetained      = "retained"
 	bucketSessions      = "session"
 	bucketSubscriptions = "subscription"
+	bucketWills         = "will"
 )
 
 // keep gathers of a run what must be durable before it is acknowledged: retained documents, and one append per QoS 1
@@ -20,7 +23,13 @@ func (p *Batch) keep(by *Caller, r *route, i, j int) {
 			continue
 		}
 		if !m.RetainOrRefuse && !p.b.mayRetainNow(m.Topic) {
-			p.b.noteRetainThrottled(by, m.Topic)
+			p.b.noteRetainThrottled(by, m.Topic, "retained messages change more often than their quota allows",
+				"publish with RETAIN at most once a second per topic, and less on all of them together")
+			continue
+		}
+		if !p.b.roomForRetained(m.Topic, len(m.Payload) == 0) {
+			p.b.noteRetainThrottled(by, m.Topic, fmt.Sprintf("the account has %d retained messages already", p.b.limits.RetainedMessages),
+				"delete retained messages that nobody needs: publish an empty payload with RETAIN on their topics")
 			continue
 		}
 		p.retain(m)

@@ -44,6 +44,7 @@ type Limits struct {
 	AccountSubscriptions int
 	Groups               int // shared subscription groups
 	GroupMembers         int
+	RetainedMessages     int
 
 	Rates Rates
 	// Data are the rates of the HTTPS data plane but for Publish, which is under Rates.
@@ -90,17 +91,21 @@ func AWSLimits() Limits {
 	l.AccountSubscriptions = 500_000
 	l.Groups = 100
 	l.GroupMembers = 100
+	l.RetainedMessages = 500_000
 	l.Rates = Rates{
 		ConnectsPerClient: 1,
 		Connects:          3000,
 		PublishesPerConn:  100,
 		Publishes:         20_000,
+		Deliveries:        20_000,
 		BytesPerConn:      512 << 10,
 		Subscribes:        3000,
 		Queued:            500,
 		StoredPerConn:     10,
 		RetainedPerTopic:  1,
 		Retained:          500,
+		GroupPerMember:    20,
+		GroupChanges:      100,
 	}
 	l.Data = awsDataRates()
 	return l

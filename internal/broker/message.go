@@ -32,8 +32,9 @@ type Message struct {
 }
 
 // CausedBy marks the message as published because of another one, as rules and other services do: a chain of such
-// messages ends after some links, so that a message that causes itself does not go round for ever.
-func (m *Message) CausedBy(cause *Message) { m.hops = cause.hops + 1 }
+// messages ends after some links, so that a message that causes itself does not go round for ever; not through the store
+// either, which remembers it.
+func (m *Message) CausedBy(cause *Message) { m.hops = min(cause.hops, maxHops) + 1 }
 
 // Properties are the MQTT 5 properties that travel with a message (MQTT 5, 3.3.2.3).
 type Properties struct {

@@ -83,12 +83,11 @@ func (b *Broker) noteExpired(owner, name string) {
 }
 
 // noteRetainThrottled records a retained message that was delivered but not kept.
-func (b *Broker) noteRetainThrottled(by *Caller, name string) {
+func (b *Broker) noteRetainThrottled(by *Caller, name, cause, remedy string) {
 	b.record(journal.Entry{
 		EventType: journal.PublishIn, Status: journal.Failure, LogLevel: journal.LevelError, Protocol: "MQTT",
 		ClientID: by.ClientID, PrincipalID: by.Principal, TopicName: name, Retain: "True", Packet: "PUBLISH",
-		Reason: journal.ReasonThrottled, Cause: "the topic's retained message changes more often than its quota allows",
-		Remedy: "publish with RETAIN at most once a second per topic",
+		Reason: journal.ReasonThrottled, Cause: cause + ": this one was delivered and not kept", Remedy: remedy,
 	})
 }
 
@@ -107,4 +106,14 @@ func (b *Broker) noteWillRefused(by *Caller, name string, err error) {
 		EventType: journal.PublishIn, LogLevel: journal.LevelError, Protocol: "MQTT", ClientID: by.ClientID,
 		PrincipalID: by.Principal, TopicName: name, Packet: "will",
 	}, err))
+}
+
+// noteKilled records the end of a connection that the last server did not live to record.
+func (b *Broker) noteKilled(s *session) {
+	b.record(journal.Entry{
+		EventType: journal.Disconnect, Status: journal.Failure, LogLevel: journal.LevelError, Protocol: "MQTT",
+		ClientID: s.clientID, DisconnectReason: string(ConnectionLost),
+		Cause:  "the server ended without notice while the client was connected; this was found at its next start",
+		Remedy: "none for the client; find out what ended the server: kill -9, lack of memory, or a power cut",
+	})
 }

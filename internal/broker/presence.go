@@ -57,14 +57,14 @@ func (b *Broker) tell(c *Caller, p *presence, kind string, fill func(*lifecycleE
 	if kind == "subscribed" || kind == "unsubscribed" {
 		family = "subscriptions"
 	}
-	b.publishDetached(b.builtin(), &Message{Topic: "$aws/events/" + family + "/" + kind + "/" + c.ClientID, Payload: payload})
+	b.publishDetached(b.builtin(), &Message{Topic: "$aws/events/" + family + "/" + kind + "/" + c.ClientID, Payload: payload}, &Batch{})
 }
 
 // Announce publishes an event of a service beside the broker on its $aws/… topic, as the broker itself. The payload is
 // the broker's from here on.
 func (b *Broker) Announce(topic string, payload []byte) {
 	if !b.closing.Load() {
-		b.publishDetached(b.builtin(), &Message{Topic: topic, Payload: payload})
+		b.publishDetached(b.builtin(), &Message{Topic: topic, Payload: payload}, &Batch{})
 	}
 }
 
@@ -102,7 +102,8 @@ func (c *Connection) tellTopics(kind string, topics []string) {
 	c.b.tell(c.caller, &c.presence, kind, func(e *lifecycleEvent) { e.Topics = topics })
 }
 
-// versions counts the connections of each client id, from 0; a count is forgotten an hour after the client went.
+// versions counts the connections of each client id, from 0. A count is forgotten an hour after the client went; a
+// stored session remembers it for as long as it lives, and through restarts (session.version).
 type versions struct {
 	mu    sync.Mutex
 	m     map[string]versionOf
@@ -120,8 +121,8 @@ const (
 	maxVersions   = 100_000
 )
 
-// next is the number of a new connection.
-func (v *versions) next(clientID string) uint64 {
+// next is the number of a new connection: least is the smallest that it may be.
+func (v *versions) next(clientID string, least uint64) uint64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.m == nil {
@@ -131,7 +132,7 @@ func (v *versions) next(clientID string) uint64 {
 	if !e.gone.IsZero() && time.Since(e.gone) > versionMemory {
 		e = versionOf{}
 	}
-	n := e.next
+	n := max(e.next, least)
 	v.m[clientID] = versionOf{next: n + 1, came: time.Now()}
 	return n
 }
@@ -142,6 +143,16 @@ func (v *versions) tooSoon(clientID string, d time.Duration) bool {
 	defer v.mu.Unlock()
 	e, ok := v.m[clientID]
 	return ok && time.Since(e.came) < d
+}
+
+// forget lets the count of a client that is away begin anew: its session has expired.
+func (v *versions) forget(clientID string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if e, ok := v.m[clientID]; ok && !e.gone.IsZero() {
+		e.next = 0
+		v.m[clientID] = e
+	}
 }
 
 // left notes that a client went, and forgets the oldest when there are too many.

@@ -23,8 +23,8 @@ func (b *Broker) Publish(by *Caller, p *Batch) (done bool) {
 		}
 		return true
 	}
-	now := millis(time.Now())
-	b.walk(by, p, now)
+	p.commit.Docs = append(p.commit.Docs, p.also...)
+	b.walk(by, p, millis(time.Now()))
 	by.scratch.flush()
 	if p.commit.Empty() {
 		return true
@@ -77,8 +77,10 @@ func (b *Broker) accept(by *Caller, r *route, m *Message, now int64) error {
 		if err := b.mayRetain(by, r); err != nil {
 			return err
 		}
-		if m.RetainOrRefuse && !b.mayRetainNow(m.Topic) {
-			return errRetainThrottled(m.Topic)
+		if m.RetainOrRefuse {
+			if err := b.canRetain(m); err != nil {
+				return err
+			}
 		}
 	}
 	m.ID = b.lastID.Add(1)
@@ -110,8 +112,7 @@ func (b *Broker) route(by *Caller, p *Batch, r *route, i, j int) {
 			continue
 		}
 		if ds := h.pick(sub); len(ds) > 0 {
-			h.give(live.link, ds, shared)
-			b.counts.Delivered.Add(int64(len(ds)))
+			b.counts.Delivered.Add(int64(h.give(live, ds, shared)))
 		}
 	}
 	p.keep(by, r, i, j)

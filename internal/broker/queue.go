@@ -4,10 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"sync/atomic"
 	"time"
 
-	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/store"
 )
 
@@ -16,25 +14,6 @@ const (
 	drainEntries = 256
 	drainBytes   = 256 << 10
 )
-
-// reserve takes room for messages that are about to be queued. It reports false when the session is at its limit: the
-// newest is lost then, never what was promised before.
-func (s *session) reserve(b *Broker, count, size int) bool {
-	if s.live.Load() == nil && b.throttles.queued != nil && !b.throttles.queued.AllowN(time.Now(), count) {
-		b.noteNotQueued(s.clientID, count, journal.ReasonThrottled, "Throttled while queueing offline message")
-		return false
-	}
-	n := s.messages.Add(int64(count))
-	m := s.bytes.Add(int64(size))
-	if n <= int64(b.limits.QueueMessages) && m <= b.limits.QueueBytes {
-		return true
-	}
-	s.release(count, size)
-	if count == 1 { // several are tried again one by one
-		b.noteNotQueued(s.clientID, count, journal.ReasonQueueFull, "the session's queue is at its limit: the newest messages are lost")
-	}
-	return false
-}
 
 // reserve takes room in the queue that keeps the subscription's messages.
 func (s *subscription) reserve(b *Broker, count, size int) (store.QueueID, bool) {
@@ -50,11 +29,6 @@ func (s *subscription) release(count, size int) {
 		return
 	}
 	s.session.release(count, size)
-}
-
-func (s *session) release(count, size int) {
-	s.messages.Add(-int64(count))
-	s.bytes.Add(-int64(size))
 }
 
 // offer hands out what has just become durable, from memory, to a connection that has all that came before. Everybody
@@ -82,19 +56,16 @@ func (s *session) offer(b *Broker, h *handOut, ds []Delivery, decided uint64, sh
 		c.startDrain()
 		return
 	}
-	n := h.give(c.link, ds, shared)
+	n := h.give(c, ds, shared)
 	s.q.next += uint64(n)
 	b.counts.Delivered.Add(int64(n))
 }
 
 // overtake hands out live messages at once while stored ones follow at their rate, as AWS does. Under s.mu.
 func (s *session) overtake(b *Broker, h *handOut, c *Connection, ds []Delivery, shared bool) {
-	n := h.give(c.link, ds, shared)
+	n := h.give(c, ds, shared)
 	for i := range n {
-		if s.q.ahead == nil {
-			s.q.ahead = map[uint64]struct{}{}
-		}
-		s.q.ahead[ds[i].Seq] = struct{}{}
+		s.q.goesAhead(ds[i].Seq)
 	}
 	b.counts.Delivered.Add(int64(n))
 }
@@ -155,11 +126,12 @@ func (b *Broker) drain(c *Connection) {
 		if len(entries) > 0 {
 			last = entries[len(entries)-1].Seq
 		} // else all up to last was trimmed or dropped meanwhile
-		if !b.handOutStored(c, entries, ms, last) {
+		more, gave := b.handOutStored(c, entries, ms, last)
+		if !more {
 			return
 		}
 		clear(ms)
-		if pace > 0 && !b.rest(pace) {
+		if gave && pace > 0 && !b.rest(pace) {
 			c.stopDrain()
 			return
 		}
@@ -211,9 +183,9 @@ func (b *Broker) mayReceiveStored(c *Connection, name string) bool {
 	return d.Allowed
 }
 
-// handOutStored delivers entries, the last of which has the number last; it reports false when the link took no more or
-// the connection is over.
-func (b *Broker) handOutStored(c *Connection, entries []store.Entry, ms []Message, last uint64) (more bool) {
+// handOutStored delivers entries, the last of which has the number last; more is false when the link took no more or the
+// connection is over, gave says whether there was anything to deliver.
+func (b *Broker) handOutStored(c *Connection, entries []store.Entry, ms []Message, last uint64) (more, gave bool) {
 	now := millis(time.Now())
 	ds := make([]Delivery, 0, len(entries))
 	var skipped []uint64
@@ -237,7 +209,7 @@ func (b *Broker) handOutStored(c *Connection, entries []store.Entry, ms []Messag
 	}
 	more = c.deliverStored(ds, last)
 	c.Ack(skipped)
-	return more
+	return more, len(ds) > 0
 }
 
 // deliverStored gives the link what it takes, and moves on.
@@ -250,7 +222,7 @@ func (c *Connection) deliverStored(ds []Delivery, last uint64) (more bool) {
 	}
 	took, flush := 0, false
 	if len(ds) > 0 {
-		took, flush = c.link.Deliver(ds, false)
+		took, flush = c.deliver(ds, false)
 	}
 	s.q.next = last + 1
 	if took < len(ds) {
@@ -300,22 +272,27 @@ func (c *Connection) Ack(seqs []uint64) {
 		s.q.ack(seq)
 	}
 	trimmed := s.q.trimmed
+	s.q.forgetAhead(before)
 	s.mu.Unlock()
 	if trimmed == before {
 		return
 	}
-	forgetRoom(&s.messages, &s.bytes, int64(trimmed-before))
+	s.forget(int64(trimmed - before))
 	c.b.store.Trim(s.queue, trimmed)
 }
 
-// forgetRoom gives back the room of acknowledged messages. Their sizes are not kept: each counts as an average one.
-func forgetRoom(messages, bytes *atomic.Int64, count int64) {
-	n := messages.Add(-count)
-	if n <= 0 {
-		bytes.Store(0)
-		return
+func (q *queueState) goesAhead(seq uint64) {
+	if q.ahead == nil {
+		q.ahead = map[uint64]struct{}{}
 	}
-	bytes.Add(-bytes.Load() * count / (n + count))
+	q.ahead[seq] = struct{}{}
+}
+
+// forgetAhead forgets which of the messages that were trimmed since went ahead: no drain will meet them.
+func (q *queueState) forgetAhead(before uint64) {
+	for seq := before + 1; seq <= q.trimmed && len(q.ahead) > 0; seq++ {
+		delete(q.ahead, seq)
+	}
 }
 
 func (q *queueState) ack(seq uint64) {

@@ -56,7 +56,7 @@ func TestRoomComesBack(t *testing.T) {
 				}
 			} else if held > 0 {
 				n := rapid.IntRange(1, held).Draw(t, "acknowledged")
-				forgetRoom(&s.messages, &s.bytes, int64(n))
+				s.forget(int64(n))
 				held -= n
 			}
 			if got := int(s.messages.Load()); got != held || got > 100 {

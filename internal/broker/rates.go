@@ -14,14 +14,17 @@ import (
 type Rates struct {
 	ConnectsPerClient float64 // CONNECT of one client id
 	Connects          float64 // of all clients
-	PublishesPerConn  float64 // inbound messages of one connection; what is over is discarded without PUBACK
+	PublishesPerConn  float64 // messages of one session: inbound, outbound and queued; see pace.go
 	Publishes         float64 // inbound messages of all clients
+	Deliveries        float64 // outbound messages of all clients
 	BytesPerConn      float64 // inbound bytes of one connection; what is over is delayed
 	Subscribes        float64 // SUBSCRIBE requests of all clients
 	Queued            float64 // messages that are queued for clients that are away
 	StoredPerConn     float64 // stored messages handed out to one connection
 	RetainedPerTopic  float64 // changes of one topic's retained message
 	Retained          float64 // changes of all retained messages
+	GroupPerMember    float64 // messages that waited in a group's queue, to each member who is there
+	GroupChanges      float64 // SUBSCRIBE and UNSUBSCRIBE of one shared subscription
 }
 
 // NewLimiter makes a limiter of perSecond, nil for 0. A nil limiter allows everything (see Allow).
@@ -35,18 +38,21 @@ func NewLimiter(perSecond float64) *rate.Limiter {
 // Allow takes one from a limiter that may be nil.
 func Allow(l *rate.Limiter) bool { return l == nil || l.Allow() }
 
+func allowN(l *rate.Limiter, n int) bool { return l == nil || l.AllowN(time.Now(), n) }
+
 // throttles are the account's limiters.
 type throttles struct {
-	connects, publishes, subscribes, queued, retained *rate.Limiter
+	connects, publishes, deliveries, subscribes, queued, retained *rate.Limiter
 
 	mu     sync.Mutex
 	topics map[string]time.Time // when a topic's retained message changed last
+	groups map[string]*rate.Limiter
 }
 
 func newThrottles(r *Rates) throttles {
 	return throttles{
-		connects: NewLimiter(r.Connects), publishes: NewLimiter(r.Publishes), subscribes: NewLimiter(r.Subscribes),
-		queued: NewLimiter(r.Queued), retained: NewLimiter(r.Retained),
+		connects: NewLimiter(r.Connects), publishes: NewLimiter(r.Publishes), deliveries: NewLimiter(r.Deliveries),
+		subscribes: NewLimiter(r.Subscribes), queued: NewLimiter(r.Queued), retained: NewLimiter(r.Retained),
 	}
 }
 
@@ -74,6 +80,29 @@ func (b *Broker) mayRetainNow(name string) bool {
 	}
 	t.topics[name] = now
 	return true
+}
+
+// maxGroupRates bounds the memory of the groups' rates; forgetting one allows its group some changes more.
+const maxGroupRates = 1000
+
+// mayChangeGroup takes one SUBSCRIBE or UNSUBSCRIBE of a shared subscription out of its rate, which outlives the group.
+func (b *Broker) mayChangeGroup(name string) bool {
+	per := b.limits.Rates.GroupChanges
+	if per == 0 {
+		return true
+	}
+	t := &b.throttles
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.groups[name]
+	if l == nil {
+		if t.groups == nil || len(t.groups) >= maxGroupRates {
+			t.groups = map[string]*rate.Limiter{}
+		}
+		l = NewLimiter(per)
+		t.groups[name] = l
+	}
+	return l.Allow()
 }
 
 // mayConnectNow keeps the rates of CONNECT and the number of connections.

@@ -20,6 +20,8 @@ type sessionRecord struct {
 	Left int64 `json:"left,omitempty"`
 	// Identifier is the sessionIdentifier of lifecycle events.
 	Identifier string `json:"identifier,omitempty"`
+	// Version is the versionNumber of its newest connection in lifecycle events.
+	Version uint64 `json:"version,omitempty"`
 }
 
 // subscriptionRecord is one filter of a persistent session as a document of bucket "subscription"; its key is the
@@ -34,6 +36,7 @@ type subscriptionRecord struct {
 func (s *session) record() store.DocOp {
 	v, err := json.Marshal(sessionRecord{
 		Queue: uint64(s.queue), Expiry: int64(s.expiry / time.Second), Left: s.left, Identifier: s.identifier,
+		Version: s.version,
 	})
 	if err != nil {
 		panic(err) // numbers and text always marshal
@@ -107,13 +110,14 @@ func (b *Broker) forgetLater(s *session) {
 	}
 }
 
-// leave notes when the client went, so that expiry counts through restarts.
-func (b *Broker) leave(s *session) {
-	b.keepRecord(s, &store.Batch{Then: func(err error) {
+// leave notes when the client went, so that expiry counts through restarts; sb is what else is over by that.
+func (b *Broker) leave(s *session, sb *store.Batch) {
+	sb.Then = func(err error) {
 		if err != nil {
 			b.log.Warn("time of disconnect was not kept", slog.String("client_id", s.clientID), slog.Any("err", err))
 		}
-	}})
+	}
+	b.keepRecord(s, sb)
 }
 
 // expireAfter sets the alarm that ends a session whose client does not come back. Under the holder's shard.
@@ -135,6 +139,9 @@ func (b *Broker) expire(s *session, al *alarm) {
 	if mine {
 		h.stored[slot(s.protocol)] = nil
 		last = b.takeWill(s)
+		if h.live == nil && h.least() == 0 {
+			b.versions.forget(s.clientID)
+		}
 	}
 	sh.drop(s.clientID, h)
 	sh.mu.Unlock()
@@ -159,6 +166,7 @@ func (b *Broker) restore(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		s.rate = NewLimiter(b.limits.Rates.PublishesPerConn)
 		stats, err := b.store.QueueStats(ctx, s.queue)
 		if err != nil {
 			return err
@@ -174,13 +182,17 @@ func (b *Broker) restore(ctx context.Context) error {
 		if s.left == 0 { // its client was there when the server was killed: its time begins now, and only once
 			s.left = millis(now)
 			late.Docs = append(late.Docs, s.record())
+			b.noteKilled(s)
 		}
 		b.putToRest(s, now)
 	}
 	if err := b.restoreSubscriptions(ctx, byQueue, &late); err != nil {
 		return err
 	}
-	return b.sweep(ctx, byQueue, &late)
+	if err := b.sweep(ctx, byQueue, &late); err != nil {
+		return err
+	}
+	return b.restoreWills(ctx, byQueue, now)
 }
 
 // putToRest puts a session whose client is away into the registry, with its alarm.
@@ -200,7 +212,7 @@ func restoreSession(d store.Doc) (*session, error) {
 	return &session{
 		clientID: d.Key[2:], protocol: d.Key[0] - '0', persistent: true,
 		queue: store.QueueID(r.Queue), expiry: time.Duration(r.Expiry) * time.Second, left: r.Left,
-		identifier: r.Identifier,
+		identifier: r.Identifier, version: r.Version,
 	}, nil
 }
 

@@ -41,7 +41,7 @@ func (c *Connection) sendRetained(sub *subscription) error {
 	if sub.stored() && m.QoS > 0 {
 		return c.queueRetained(&m)
 	}
-	took, flush := c.link.Deliver([]Delivery{{Message: &m, QoS: min(m.QoS, sub.qos), Retain: true}}, false)
+	took, flush := c.deliver([]Delivery{{Message: &m, QoS: min(m.QoS, sub.qos), Retain: true}}, false)
 	c.b.counts.Delivered.Add(int64(took))
 	if flush {
 		c.link.Flush()
@@ -64,9 +64,16 @@ func (b *Broker) retained(name string, m *Message) (found bool, err error) {
 	if m.Expires == 0 || m.Expires > millis(time.Now()) {
 		return true, nil
 	}
-	b.store.Commit(&store.Batch{Docs: []store.DocOp{{ // unless there is a newer one; it does not matter if it fails
-		Bucket: bucketRetained, Key: name, Delete: true, If: store.Condition{Rev: d.Rev},
-	}}})
+	b.store.Commit(&store.Batch{
+		Docs: []store.DocOp{{ // unless there is a newer one; it does not matter if it fails
+			Bucket: bucketRetained, Key: name, Delete: true, If: store.Condition{Rev: d.Rev},
+		}},
+		Then: func(err error) {
+			if err == nil {
+				b.roomForRetained(name, true)
+			}
+		},
+	})
 	return false, nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/thingwire/thingwire/internal/store"
 	"github.com/thingwire/thingwire/internal/topic"
 )
@@ -17,6 +19,8 @@ type session struct {
 	protocol byte
 	// identifier is the sessionIdentifier of lifecycle events, a UUID; it never changes.
 	identifier string
+	// version is the versionNumber of the newest connection; it belongs to the holder's shard.
+	version uint64
 
 	// live is the connection that may receive, nil while there is none. It changes under mu; hand-out reads it
 	// without a lock.
@@ -25,6 +29,9 @@ type session struct {
 	// persistent sessions have a queue in the store; it never changes.
 	persistent bool
 	queue      store.QueueID
+
+	// rate is the quota of messages of the session's connections, nil for none; it never changes.
+	rate *rate.Limiter
 
 	// owner is the newest connection, expiry how long the session outlives it, left when it went (in milliseconds
 	// since 1970, 0 while it is there), gone the alarm that ends the session and will the one that waits for its
@@ -45,8 +52,7 @@ type session struct {
 	groups []*Group                 // of its shared subscriptions
 	q      queueState
 
-	// What the queue holds, also counting what is about to be committed.
-	messages, bytes atomic.Int64
+	room
 }
 
 // queueState is where a persistent session stands in its queue; under session.mu.
@@ -113,6 +119,16 @@ func (sh *holderShard) get(clientID string) *holder {
 		sh.m[clientID] = h
 	}
 	return h
+}
+
+// least is the smallest versionNumber that a new connection may have: one more than what stored sessions remember.
+func (h *holder) least() (n uint64) {
+	for _, s := range h.stored {
+		if s != nil {
+			n = max(n, s.version+1)
+		}
+	}
+	return n
 }
 
 func (sh *holderShard) drop(clientID string, h *holder) {

@@ -78,10 +78,15 @@ func (c *Connection) checkSubscribe(r *SubscribeRequest, fresh map[string]struct
 	if d := c.b.decide(c.caller, "iot:Subscribe", "topicfilter", r.Filter, nil); !d.Allowed {
 		return SubscribeResult{Err: c.b.denied(c.caller, d, "subscribe to", "iot:Subscribe", "topicfilter", r.Filter, nil)}
 	}
-	if err := c.roomFor(r.Filter, fresh); err != nil {
-		return SubscribeResult{Err: err}
+	if f.Shared() && !c.b.mayChangeGroup(groupName(f)) {
+		return SubscribeResult{Err: fault.New(fault.Throttled, "more than %g SUBSCRIBE and UNSUBSCRIBE per second of the shared subscription group", c.b.limits.Rates.GroupChanges).
+			WithRemedy("subscribe and unsubscribe less often")}
 	}
-	if err := c.b.roomInAccount(f); err != nil {
+	isNew, err := c.roomFor(r.Filter, fresh)
+	if err == nil && isNew {
+		err = c.b.roomInAccount(f)
+	}
+	if err != nil {
 		return SubscribeResult{Err: err}
 	}
 	return SubscribeResult{QoS: min(r.QoS, 1), sub: &subscription{
@@ -89,19 +94,20 @@ func (c *Connection) checkSubscribe(r *SubscribeRequest, fresh map[string]struct
 	}}
 }
 
-func (c *Connection) roomFor(filter string, fresh map[string]struct{}) error {
+// roomFor keeps the connection's count of subscriptions; one that is there takes no room.
+func (c *Connection) roomFor(filter string, fresh map[string]struct{}) (isNew bool, err error) {
 	s := c.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.subs[filter]; ok {
-		return nil
+		return false, nil
 	}
 	fresh[filter] = struct{}{}
 	if len(s.subs)+len(fresh) <= c.b.limits.Subscriptions {
-		return nil
+		return true, nil
 	}
 	delete(fresh, filter)
-	return fault.New(fault.Throttled, "the connection has %d subscriptions already", c.b.limits.Subscriptions).
+	return true, fault.New(fault.Throttled, "the connection has %d subscriptions already", c.b.limits.Subscriptions).
 		WithRemedy("unsubscribe, or use wildcards")
 }
 
@@ -221,9 +227,11 @@ func (b *Broker) uninstall(sub *subscription) {
 }
 
 // Unsubscribe removes filters; one that was not there is no error. When it returns nil a persistent session has
-// forgotten them for good.
+// forgotten them for good. Those of shared subscriptions count in the group's rate and are never refused: 3.1.1 has no word
+// for it.
 func (c *Connection) Unsubscribe(filters []string) error {
 	s := c.session
+	c.countGroupChanges(filters)
 	if s.persistent {
 		var sb store.Batch
 		for _, f := range filters {
@@ -246,4 +254,15 @@ func (c *Connection) Unsubscribe(filters []string) error {
 	}
 	c.tellTopics("unsubscribed", filters)
 	return nil
+}
+
+func (c *Connection) countGroupChanges(filters []string) {
+	if c.b.limits.Rates.GroupChanges == 0 {
+		return
+	}
+	for _, name := range filters {
+		if f, err := topic.ParseFilter(name, c.b.limits.Topic); err == nil && f.Shared() {
+			c.b.mayChangeGroup(groupName(f))
+		}
+	}
 }

@@ -165,24 +165,7 @@ func listCACertificates(c *call) (any, error) {
 		return nil, fault.New(fault.Unsupported, "provisioning templates are not implemented by Thingwire").
 			WithRemedy("leave templateName out; see docs/compatibility.md")
 	}
-	page, err := c.page(byMarker)
-	if err != nil {
-		return nil, err
-	}
-	ascending, err := c.boolean("isAscendingOrder")
-	if err != nil {
-		return nil, err
-	}
-	cas, next, err := c.registry().ListCACertificates(c.Context(), ascending, page)
-	if err != nil {
-		return nil, err
-	}
-	out := struct {
-		Certificates []caSummary `json:"certificates"`
-		NextMarker   string      `json:"nextMarker,omitempty"`
-	}{make([]caSummary, 0, len(cas)), c.token(next)}
-	for _, ca := range cas {
-		out.Certificates = append(out.Certificates, caSummary{c.arn("cacert", ca.ID), ca.ID, ca.Status, epoch(ca.Created)})
-	}
-	return out, nil
+	return listByAge(c, "certificates", c.registry().ListCACertificates, func(ca *registry.CACertificate) caSummary {
+		return caSummary{c.arn("cacert", ca.ID), ca.ID, ca.Status, epoch(ca.Created)}
+	})
 }

@@ -1,12 +1,10 @@
 package control
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/fault"
@@ -71,57 +69,6 @@ func (c *call) number(name string) (*int64, error) {
 		return nil, fault.New(fault.Invalid, "%s=%q is not a number", name, v)
 	}
 	return &n, nil
-}
-
-// AWS pages in two families: the same thing under two names, with two sizes when none is asked for.
-var (
-	byToken  = paging{token: "nextToken", size: "maxResults", usual: 250}
-	byMarker = paging{token: "marker", size: "pageSize", usual: 25}
-)
-
-const largestPage = 250
-
-type paging struct {
-	token, size string
-	usual       int
-}
-
-// page is the page that the request asks for.
-func (c *call) page(p paging) (registry.Page, error) {
-	page := registry.Page{Limit: p.usual}
-	n, err := c.number(p.size)
-	if err != nil {
-		return page, err
-	}
-	if n != nil {
-		if *n < 1 || *n > largestPage {
-			return page, fault.New(fault.Invalid, "%s is %d, 1 to %d are allowed", p.size, *n, largestPage)
-		}
-		page.Limit = int(*n)
-	}
-	page.After, err = c.readToken(p.token, c.query.Get(p.token))
-	return page, err
-}
-
-// token is where the next page begins, in the plain base64 that AWS's Marker must match; it names its operation, so that
-// another one refuses it.
-func (c *call) token(next string) string {
-	if next == "" {
-		return ""
-	}
-	return base64.StdEncoding.EncodeToString([]byte(c.op.name + "\x00" + next))
-}
-
-func (c *call) readToken(name, token string) (string, error) {
-	if token == "" {
-		return "", nil
-	}
-	data, err := base64.StdEncoding.DecodeString(token)
-	op, next, ok := strings.Cut(string(data), "\x00")
-	if err != nil || !ok || op != c.op.name || next == "" {
-		return "", fault.New(fault.Invalid, "%s was not given by %s", name, c.op.name)
-	}
-	return next, nil
 }
 
 // epoch is a time as rest-json writes it: a number of seconds with milliseconds. The Go SDK refuses strings.

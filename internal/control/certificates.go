@@ -157,36 +157,15 @@ type certificateSummary struct {
 }
 
 func listCertificates(c *call) (any, error) {
-	return c.certificateList(c.registry().ListCertificates)
+	return listByAge(c, "certificates", c.registry().ListCertificates, c.certificateSummary)
 }
 
 func listCertificatesByCA(c *call) (any, error) {
-	return c.certificateList(func(ctx context.Context, ascending bool, p registry.Page) ([]registry.Certificate, string, error) {
+	return listByAge(c, "certificates", func(ctx context.Context, ascending bool, p registry.Page) ([]registry.Certificate, string, error) {
 		return c.registry().ListCertificatesByCA(ctx, c.labels["caCertificateId"], ascending, p)
-	})
+	}, c.certificateSummary)
 }
 
-func (c *call) certificateList(list func(context.Context, bool, registry.Page) ([]registry.Certificate, string, error)) (any, error) {
-	page, err := c.page(byMarker)
-	if err != nil {
-		return nil, err
-	}
-	ascending, err := c.boolean("isAscendingOrder")
-	if err != nil {
-		return nil, err
-	}
-	certs, next, err := list(c.Context(), ascending, page)
-	if err != nil {
-		return nil, err
-	}
-	out := struct {
-		Certificates []certificateSummary `json:"certificates"`
-		NextMarker   string               `json:"nextMarker,omitempty"`
-	}{make([]certificateSummary, 0, len(certs)), c.token(next)}
-	for _, cert := range certs {
-		out.Certificates = append(out.Certificates, certificateSummary{
-			c.arn("cert", cert.ID), cert.ID, cert.Status, cert.Mode, epoch(cert.Created),
-		})
-	}
-	return out, nil
+func (c *call) certificateSummary(cert *registry.Certificate) certificateSummary {
+	return certificateSummary{c.arn("cert", cert.ID), cert.ID, cert.Status, cert.Mode, epoch(cert.Created)}
 }

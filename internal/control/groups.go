@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 
@@ -83,9 +84,13 @@ func describeThingGroup(c *call) (any, error) {
 func (c *call) groupRefs(names []string) []groupNameAndArn {
 	refs := make([]groupNameAndArn, 0, len(names))
 	for _, n := range names {
-		refs = append(refs, groupNameAndArn{n, c.arn("thinggroup", n)})
+		refs = append(refs, c.groupRef(n))
 	}
 	return refs
+}
+
+func (c *call) groupRef(name string) groupNameAndArn {
+	return groupNameAndArn{name, c.arn("thinggroup", name)}
 }
 
 func updateThingGroup(c *call) (any, error) {
@@ -121,66 +126,32 @@ func deleteThingGroup(c *call) (any, error) {
 }
 
 func listThingGroups(c *call) (any, error) {
-	page, err := c.page(byToken)
-	if err != nil {
-		return nil, err
-	}
 	recursive, err := c.boolean("recursive")
 	if err != nil {
 		return nil, err
 	}
-	groups, next, err := c.registry().ListThingGroups(c.Context(), registry.ThingGroupFilter{
+	chosen := registry.ThingGroupFilter{
 		Parent: c.query.Get("parentGroup"), NamePrefix: c.query.Get("namePrefixFilter"), Recursive: recursive,
-	}, page)
-	if err != nil {
-		return nil, err
 	}
-	names := make([]string, 0, len(groups))
-	for _, g := range groups {
-		names = append(names, g.Name)
-	}
-	return c.groupList(names, next), nil
-}
-
-func (c *call) groupList(names []string, next string) any {
-	return struct {
-		ThingGroups []groupNameAndArn `json:"thingGroups"`
-		NextToken   string            `json:"nextToken,omitempty"`
-	}{c.groupRefs(names), c.token(next)}
+	return list(c, byToken, "thingGroups", func(ctx context.Context, p registry.Page) ([]registry.ThingGroup, string, error) {
+		return c.registry().ListThingGroups(ctx, chosen, p)
+	}, func(g *registry.ThingGroup) groupNameAndArn { return c.groupRef(g.Name) })
 }
 
 func listThingGroupsForThing(c *call) (any, error) {
-	page, err := c.page(byToken)
-	if err != nil {
-		return nil, err
-	}
-	names, next, err := c.registry().ListThingGroupsForThing(c.Context(), c.labels["thingName"], page)
-	if err != nil {
-		return nil, err
-	}
-	return c.groupList(names, next), nil
+	return list(c, byToken, "thingGroups", func(ctx context.Context, p registry.Page) ([]string, string, error) {
+		return c.registry().ListThingGroupsForThing(ctx, c.labels["thingName"], p)
+	}, func(name *string) groupNameAndArn { return c.groupRef(*name) })
 }
 
 func listThingsInThingGroup(c *call) (any, error) {
-	page, err := c.page(byToken)
-	if err != nil {
-		return nil, err
-	}
 	recursive, err := c.boolean("recursive")
 	if err != nil {
 		return nil, err
 	}
-	things, next, err := c.registry().ListThingsInThingGroup(c.Context(), c.labels["thingGroupName"], recursive, page)
-	if err != nil {
-		return nil, err
-	}
-	if things == nil {
-		things = []string{}
-	}
-	return struct {
-		Things    []string `json:"things"`
-		NextToken string   `json:"nextToken,omitempty"`
-	}{things, c.token(next)}, nil
+	return list(c, byToken, "things", func(ctx context.Context, p registry.Page) ([]string, string, error) {
+		return c.registry().ListThingsInThingGroup(ctx, c.labels["thingGroupName"], recursive, p)
+	}, itself)
 }
 
 // membership names a group and a thing, each by its name or its ARN. overrideDynamicGroups says what to do when a thing

@@ -1,6 +1,11 @@
 package control
 
-import "encoding/json"
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/thingwire/thingwire/internal/registry"
+)
 
 type policyRef struct {
 	PolicyName string `json:"policyName"`
@@ -51,19 +56,7 @@ func deletePolicy(c *call) (any, error) {
 }
 
 func listPolicies(c *call) (any, error) {
-	page, err := c.page(byMarker)
-	if err != nil {
-		return nil, err
-	}
-	ascending, err := c.boolean("isAscendingOrder")
-	if err != nil {
-		return nil, err
-	}
-	names, next, err := c.registry().ListPolicies(c.Context(), ascending, page)
-	if err != nil {
-		return nil, err
-	}
-	return c.policyList(names, next), nil
+	return listByAge(c, "policies", c.registry().ListPolicies, c.policyOf)
 }
 
 func createPolicyVersion(c *call) (any, error) {
@@ -158,48 +151,22 @@ func detachPolicy(c *call) (any, error) {
 }
 
 func listAttachedPolicies(c *call) (any, error) {
-	page, err := c.page(byMarker)
-	if err != nil {
-		return nil, err
-	}
 	recursive, err := c.boolean("recursive")
 	if err != nil {
 		return nil, err
 	}
-	names, next, err := c.registry().ListAttachedPolicies(c.Context(), c.labels["target"], recursive, page)
-	if err != nil {
-		return nil, err
-	}
-	return c.policyList(names, next), nil
+	return list(c, byMarker, "policies", func(ctx context.Context, p registry.Page) ([]string, string, error) {
+		return c.registry().ListAttachedPolicies(ctx, c.labels["target"], recursive, p)
+	}, c.policyOf)
 }
 
 func listTargetsForPolicy(c *call) (any, error) {
-	page, err := c.page(byMarker)
-	if err != nil {
-		return nil, err
-	}
-	targets, next, err := c.registry().ListTargetsForPolicy(c.Context(), c.labels["policyName"], page)
-	if err != nil {
-		return nil, err
-	}
-	if targets == nil {
-		targets = []string{}
-	}
-	return struct {
-		Targets    []string `json:"targets"`
-		NextMarker string   `json:"nextMarker,omitempty"`
-	}{targets, c.token(next)}, nil
+	return list(c, byMarker, "targets", func(ctx context.Context, p registry.Page) ([]string, string, error) {
+		return c.registry().ListTargetsForPolicy(ctx, c.labels["policyName"], p)
+	}, itself)
 }
 
 func (c *call) policyRef(name string) policyRef { return policyRef{name, c.arn("policy", name)} }
 
-func (c *call) policyList(names []string, next string) any {
-	out := struct {
-		Policies   []policyRef `json:"policies"`
-		NextMarker string      `json:"nextMarker,omitempty"`
-	}{make([]policyRef, 0, len(names)), c.token(next)}
-	for _, n := range names {
-		out.Policies = append(out.Policies, c.policyRef(n))
-	}
-	return out
-}
+// policyOf is policyRef for a list.
+func (c *call) policyOf(name *string) policyRef { return c.policyRef(*name) }

@@ -1,6 +1,10 @@
 package control
 
-import "github.com/thingwire/thingwire/internal/registry"
+import (
+	"context"
+
+	"github.com/thingwire/thingwire/internal/registry"
+)
 
 // The principal of the thing family travels in this header; the policy family has another (x-amzn-iot-principal).
 const principalHeader = "x-amzn-principal"
@@ -23,22 +27,9 @@ func detachThingPrincipal(c *call) (any, error) {
 }
 
 func listThingPrincipals(c *call) (any, error) {
-	page, err := c.page(byToken)
-	if err != nil {
-		return nil, err
-	}
-	list, next, err := c.registry().ListThingPrincipals(c.Context(), c.labels["thingName"], "", page)
-	if err != nil {
-		return nil, err
-	}
-	out := struct {
-		Principals []string `json:"principals"`
-		NextToken  string   `json:"nextToken,omitempty"`
-	}{make([]string, 0, len(list)), c.token(next)}
-	for _, a := range list {
-		out.Principals = append(out.Principals, a.Principal)
-	}
-	return out, nil
+	return list(c, byToken, "principals", func(ctx context.Context, p registry.Page) ([]registry.Attachment, string, error) {
+		return c.registry().ListThingPrincipals(ctx, c.labels["thingName"], "", p)
+	}, func(a *registry.Attachment) string { return a.Principal })
 }
 
 func listPrincipalThings(c *call) (any, error) {
@@ -46,20 +37,7 @@ func listPrincipalThings(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := c.page(byToken)
-	if err != nil {
-		return nil, err
-	}
-	list, next, err := c.registry().ListPrincipalThings(c.Context(), principal, "", page)
-	if err != nil {
-		return nil, err
-	}
-	out := struct {
-		Things    []string `json:"things"`
-		NextToken string   `json:"nextToken,omitempty"`
-	}{make([]string, 0, len(list)), c.token(next)}
-	for _, a := range list {
-		out.Things = append(out.Things, a.Thing)
-	}
-	return out, nil
+	return list(c, byToken, "things", func(ctx context.Context, p registry.Page) ([]registry.Attachment, string, error) {
+		return c.registry().ListPrincipalThings(ctx, principal, "", p)
+	}, func(a *registry.Attachment) string { return a.Thing })
 }

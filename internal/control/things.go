@@ -1,6 +1,8 @@
 package control
 
 import (
+	"context"
+
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/registry"
 )
@@ -86,31 +88,21 @@ type thingAttribute struct {
 }
 
 func listThings(c *call) (any, error) {
-	page, err := c.page(byToken)
-	if err != nil {
-		return nil, err
-	}
 	prefix, err := c.boolean("usePrefixAttributeValue")
 	if err != nil {
 		return nil, err
 	}
-	things, next, err := c.registry().ListThings(c.Context(), registry.ThingFilter{
+	chosen := registry.ThingFilter{
 		AttributeName:  c.query.Get("attributeName"),
 		AttributeValue: c.query.Get("attributeValue"),
 		ValuePrefix:    prefix,
 		Type:           c.query.Get("thingTypeName"),
-	}, page)
-	if err != nil {
-		return nil, err
 	}
-	out := struct {
-		Things    []thingAttribute `json:"things"`
-		NextToken string           `json:"nextToken,omitempty"`
-	}{make([]thingAttribute, 0, len(things)), c.token(next)}
-	for _, t := range things {
-		out.Things = append(out.Things, thingAttribute{t.Name, t.Type, c.arn("thing", t.Name), notNil(t.Attributes), t.Version})
-	}
-	return out, nil
+	return list(c, byToken, "things", func(ctx context.Context, p registry.Page) ([]registry.Thing, string, error) {
+		return c.registry().ListThings(ctx, chosen, p)
+	}, func(t *registry.Thing) thingAttribute {
+		return thingAttribute{t.Name, t.Type, c.arn("thing", t.Name), notNil(t.Attributes), t.Version}
+	})
 }
 
 // notNil makes an absent map {}, as AWS writes it.

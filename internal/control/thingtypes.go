@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 
@@ -90,22 +91,9 @@ func describeThingType(c *call) (any, error) {
 }
 
 func listThingTypes(c *call) (any, error) {
-	page, err := c.page(byToken)
-	if err != nil {
-		return nil, err
-	}
-	types, next, err := c.registry().ListThingTypes(c.Context(), c.query.Get("thingTypeName"), page)
-	if err != nil {
-		return nil, err
-	}
-	out := struct {
-		ThingTypes []thingType `json:"thingTypes"`
-		NextToken  string      `json:"nextToken,omitempty"`
-	}{make([]thingType, 0, len(types)), c.token(next)}
-	for i := range types {
-		out.ThingTypes = append(out.ThingTypes, c.thingType(&types[i]))
-	}
-	return out, nil
+	return list(c, byToken, "thingTypes", func(ctx context.Context, p registry.Page) ([]registry.ThingType, string, error) {
+		return c.registry().ListThingTypes(ctx, c.query.Get("thingTypeName"), p)
+	}, c.thingType)
 }
 
 func deprecateThingType(c *call) (any, error) {

@@ -33,7 +33,7 @@ func readBody(r *http.Request, buf []byte, limit int) ([]byte, error) {
 		switch {
 		case len(buf) > limit:
 			return buf, errTooLarge(limit)
-		case err == io.EOF: //nolint:errorlint // io.Reader's contract
+		case errors.Is(err, io.EOF):
 			return buf, nil
 		case err != nil:
 			return buf, unreadable(err, limit)

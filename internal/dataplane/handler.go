@@ -108,6 +108,8 @@ func failureOf(op *operation, err error, id string) *awsapi.Failure {
 	switch {
 	case wrongMethod:
 		f.Status, f.Name = http.StatusMethodNotAllowed, "MethodNotAllowedException"
+	case errors.Is(err, broker.ErrUnconfirmed):
+		f.Status, f.Name = http.StatusGatewayTimeout, "GatewayTimeoutException"
 	case f.Status == http.StatusServiceUnavailable && (op == nil || !op.mayBeUnavailable):
 		f.Status, f.Name = http.StatusInternalServerError, "InternalFailureException"
 	}

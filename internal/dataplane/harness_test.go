@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/broker"
@@ -39,7 +40,7 @@ func newWorld(t testing.TB, limits broker.Limits) *world {
 	t.Helper()
 	w := &world{t: t, store: mem.New()}
 	var err error
-	if w.journal, err = journal.Open(journal.Options{Account: testAccount}); err != nil {
+	if w.journal, err = journal.Open(journal.Options{Account: testAccount, Window: time.Nanosecond}); err != nil {
 		t.Fatal(err)
 	}
 	w.broker, err = broker.Open(t.Context(), broker.Config{

@@ -24,7 +24,7 @@ type parameters struct {
 	responseTopic string
 	topic         string
 	confirmation  bool
-	timeout       time.Duration // 0 when absent
+	timeout       time.Duration
 	includeSocket bool
 	cleanSession  bool
 	preventWill   bool
@@ -42,6 +42,12 @@ var (
 	publishParameters = []parameter{
 		{"qos", readQoS}, {"retain", readRetain}, {"contentType", readContentType}, {"responseTopic", readResponseTopic},
 		{"messageExpiry", readExpiry},
+	}
+	getParameters    = []parameter{{"includeSocketInformation", readIncludeSocket}}
+	deleteParameters = []parameter{{"cleanSession", readCleanSession}, {"preventWillMessage", readPreventWill}}
+	directParameters = []parameter{
+		{"topic", readTopic}, {"contentType", readContentType}, {"responseTopic", readResponseTopic},
+		{"confirmation", readConfirmation}, {"timeout", readTimeout},
 	}
 	pageParameters = []parameter{{"nextToken", readToken}, {"maxResults", readMaxResults}}
 )
@@ -162,6 +168,40 @@ func readExpiry(q *parameters, name, value string) error {
 		return errValue(name, value, "a number of seconds")
 	}
 	q.expiry = expiryOf(n)
+	return nil
+}
+
+func readIncludeSocket(q *parameters, name, value string) (err error) {
+	q.includeSocket, err = readBool(name, value)
+	return err
+}
+
+func readCleanSession(q *parameters, name, value string) (err error) {
+	q.cleanSession, err = readBool(name, value)
+	return err
+}
+
+func readPreventWill(q *parameters, name, value string) (err error) {
+	q.preventWill, err = readBool(name, value)
+	return err
+}
+
+func readConfirmation(q *parameters, name, value string) (err error) {
+	q.confirmation, err = readBool(name, value)
+	return err
+}
+
+func readTopic(q *parameters, name, value string) error {
+	q.topic = value
+	return checkTopic(name, value, q.limits.Topic)
+}
+
+func readTimeout(q *parameters, name, value string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 || n > 15 {
+		return errValue(name, value, "a number of seconds from 1 to 15")
+	}
+	q.timeout = time.Duration(n) * time.Second
 	return nil
 }
 

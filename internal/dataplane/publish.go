@@ -37,7 +37,7 @@ func (h *Handler) recycle(p *publishing) {
 // with QoS 1 or retain, that what it promises is on disk.
 func (h *Handler) publish(c *call) error {
 	p := h.newPublishing()
-	err, busy := h.publishWith(c, p)
+	busy, err := h.publishWith(c, p)
 	if busy {
 		return err // the broker still has the memory
 	}
@@ -49,22 +49,22 @@ func (h *Handler) publish(c *call) error {
 }
 
 // publishWith publishes the request. busy says that the broker has not let go of p.
-func (h *Handler) publishWith(c *call, p *publishing) (err error, busy bool) { //nolint:revive,staticcheck // the error is the answer, busy a fact beside it
+func (h *Handler) publishWith(c *call, p *publishing) (busy bool, err error) {
 	m := p.batch.Add()
 	if err := h.decodePublish(c, p, m); err != nil {
-		return err, false
+		return false, err
 	}
-	if !broker.Allow(h.broker.PublishLimiter()) {
-		return errPublishThrottled(h.limits.Rates.Publishes), false
+	if err := h.broker.Admit(); err != nil {
+		return false, err
 	}
 	p.caller.Principal = c.caller.Principal
 	p.caller.SetRights(c.caller.Policies, c.caller.Vars)
 	if !h.broker.Publish(p.caller, &p.batch) {
 		if err := await(c.r.Context(), p.done); err != nil {
-			return err, true
+			return true, err
 		}
 	}
-	return p.batch.Results[0], false
+	return false, p.batch.Results[0]
 }
 
 // await waits until a batch is done, or until nobody waits for the answer any more.
@@ -76,11 +76,6 @@ func await(ctx context.Context, done <-chan struct{}) error {
 		return fault.Wrap(fault.Unavailable, ctx.Err(), "the client went away before its message was on disk: it may have been taken or not").
 			WithRemedy("publish it again, or give the client more time for an answer")
 	}
-}
-
-func errPublishThrottled(most float64) error {
-	return fault.New(fault.Throttled, "more than %g messages per second are published in this account", most).
-		WithRemedy("publish more slowly, or run with --limits open")
 }
 
 // decodePublish fills in the message: topic, parameters, properties, and the body last.

@@ -557,7 +557,7 @@ func TestPublishThrottled(t *testing.T) {
 	w = newWorld(t, limits)
 	w.mustPublish("/topics/a", "")
 	w.mustPublish("/topics/a", "")
-	if a := w.publish("/topics/a", ""); a.status != 429 || !strings.Contains(a.message(), "2 messages per second") {
+	if a := w.publish("/topics/a", ""); a.status != 429 || !strings.Contains(a.message(), "quota of messages per second") {
 		t.Errorf("%d %s", a.status, a.text)
 	}
 	w = newWorld(t, broker.OpenLimits())

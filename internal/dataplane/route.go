@@ -27,11 +27,11 @@ var (
 	onRetained    = []operation{{name: "GetRetainedMessage", method: http.MethodGet, event: journal.GetRetained, mayBeUnavailable: true, run: (*Handler).getRetained}}
 	onAllRetained = []operation{{name: "ListRetainedMessages", method: http.MethodGet, event: journal.ListRetained, mayBeUnavailable: true, run: (*Handler).listRetained}}
 	onConnection  = []operation{
-		{name: "GetConnection", method: http.MethodGet, event: journal.GetConnection},
-		{name: "DeleteConnection", method: http.MethodDelete, event: journal.DeleteConnection},
+		{name: "GetConnection", method: http.MethodGet, event: journal.GetConnection, run: (*Handler).getConnection},
+		{name: "DeleteConnection", method: http.MethodDelete, event: journal.DeleteConnection, run: (*Handler).deleteConnection},
 	}
-	onSubscriptions = []operation{{name: "ListSubscriptions", method: http.MethodGet, event: journal.ListSubscriptions}}
-	onMessages      = []operation{{name: "SendDirectMessage", method: http.MethodPost, event: journal.SendDirect}}
+	onSubscriptions = []operation{{name: "ListSubscriptions", method: http.MethodGet, event: journal.ListSubscriptions, run: (*Handler).listSubscriptions}}
+	onMessages      = []operation{{name: "SendDirectMessage", method: http.MethodPost, event: journal.SendDirect, run: (*Handler).sendDirect}}
 
 	onShadow = []operation{
 		{name: "GetThingShadow", method: http.MethodGet, event: "GetThingShadow"},

@@ -59,7 +59,7 @@ type conn struct {
 	alive      spoke         // its places on the wheel
 	unacked    spoke
 	endTrace   string        // the trace id that a v5 client was told at the end; under out.mu
-	rate, flow *rate.Limiter // of inbound messages and bytes, nil for none
+	flow       *rate.Limiter // of inbound bytes, nil for none
 }
 
 func newConn(g *Gateway, raw, nc net.Conn) *conn {

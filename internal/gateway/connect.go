@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"net"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -105,7 +107,10 @@ func (c *conn) connect(p *mqtt.Connect) error {
 	if err := c.identify(); err != nil {
 		return err
 	}
-	r := c.request(p)
+	r, err := c.request(p)
+	if err != nil {
+		return err
+	}
 	session, present, err := c.gateway.broker.Connect(r)
 	if err != nil {
 		return err
@@ -113,7 +118,6 @@ func (c *conn) connect(p *mqtt.Connect) error {
 	c.rights.Lock()
 	c.session = session
 	c.rights.Unlock()
-	c.rate = broker.NewLimiter(c.gateway.limits.Rates.PublishesPerConn)
 	c.flow = broker.NewLimiter(c.gateway.limits.Rates.BytesPerConn)
 	c.out.greet(c.connack(p, present, assigned))
 	c.gateway.noteConnected(c, p.CleanStart, r.Expiry)
@@ -121,11 +125,12 @@ func (c *conn) connect(p *mqtt.Connect) error {
 }
 
 // request is the CONNECT for the broker. A will outlives the packet, so it is copied.
-func (c *conn) request(p *mqtt.Connect) broker.ConnectRequest {
-	r := broker.ConnectRequest{Caller: c.caller, CleanStart: p.CleanStart, Link: &c.out, Protocol: 3}
+func (c *conn) request(p *mqtt.Connect) (r broker.ConnectRequest, err error) {
+	r = broker.ConnectRequest{Caller: c.caller, CleanStart: p.CleanStart, Link: &c.out, Protocol: 3}
 	if c.remote.IsValid() {
 		r.SourceIP = c.remote.String()
 	}
+	r.Socket = broker.Socket{Source: endOf(c.raw.RemoteAddr()), Target: endOf(c.raw.LocalAddr()), KeepAlive: c.keepAlive}
 	if c.identity != nil {
 		if t := c.identity.Thing(c.clientID); t != nil && t.Exclusive {
 			r.Thing = t.Name
@@ -138,20 +143,29 @@ func (c *conn) request(p *mqtt.Connect) broker.ConnectRequest {
 		r.Expiry = c.gateway.limits.SessionExpiryMax
 	}
 	if p.HasWill {
-		r.Will, r.WillDelay = c.will(&p.Will), seconds(p.Will.Delay)
+		r.WillDelay = seconds(p.Will.Delay)
+		r.Will, err = c.will(&p.Will)
 	}
-	return r
+	return r, err
 }
 
-func (c *conn) will(w *mqtt.Will) *broker.Message {
-	m := &broker.Message{
+// endOf is one end of a connection, not valid where it has no address.
+func endOf(a net.Addr) netip.AddrPort {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return netip.AddrPortFrom(tcp.AddrPort().Addr().Unmap(), tcp.AddrPort().Port())
+	}
+	return netip.AddrPort{}
+}
+
+func (c *conn) will(w *mqtt.Will) (m *broker.Message, err error) {
+	m = &broker.Message{
 		Topic: string(w.Topic), Payload: append([]byte(nil), w.Payload...), QoS: w.QoS, Retain: w.Retain,
 	}
 	if w.Props.Has.Has(mqtt.PropMessageExpiry) {
 		m.Expiry = max(1, w.Props.MessageExpiry)
 	}
-	m.Props, _ = c.properties(&w.Props) // checkConnect has asked before
-	return m
+	m.Props, err = c.properties(&w.Props)
+	return m, err
 }
 
 // checkConnect refuses what AWS IoT Core does not do.
@@ -165,9 +179,6 @@ func (c *conn) checkConnect(p *mqtt.Connect) error {
 		return c.checkUser(p.Props.User)
 	case p.HasWill && p.Will.QoS > 1:
 		return clientError(mqtt.CodeQoSNotSupported, "a will with QoS 2 is not supported by AWS IoT Core")
-	case p.HasWill:
-		_, err := c.properties(&p.Will.Props)
-		return err
 	}
 	return nil
 }

@@ -96,6 +96,7 @@ func (e *echo) Close() error {
 }
 
 func (*echo) RemoteAddr() net.Addr               { return &net.UnixAddr{} }
+func (*echo) LocalAddr() net.Addr                { return &net.UnixAddr{} }
 func (*echo) SetReadDeadline(time.Time) error    { return nil }
 func (*echo) SetWriteDeadline(t time.Time) error { return nil }
 

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/mqtt"
@@ -47,7 +45,6 @@ type Gateway struct {
 	stopNews  func()
 	counts    Counts
 
-	publishes  *rate.Limiter // of the account, nil for none
 	handshakes chan struct{} // bounds the handshakes at once
 	perAddress int
 	waiting    waitingRoom
@@ -76,7 +73,6 @@ func New(cfg Config) *Gateway {
 		log:        cfg.Log,
 		journal:    cfg.Journal,
 		epoch:      time.Now(),
-		publishes:  cfg.Broker.PublishLimiter(),
 		all:        policy.AllowAll(),
 		handshakes: make(chan struct{}, 4*runtime.GOMAXPROCS(0)),
 		perAddress: cfg.PerAddress,

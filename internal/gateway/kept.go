@@ -28,6 +28,14 @@ func (k *kept) clear() {
 	clear(k.shared)
 }
 
+// skip is ack for what is over without the client.
+func (k *kept) skip(c *broker.Connection) {
+	c.Ack(k.own)
+	for g, seqs := range k.shared {
+		c.SkipShared(g, seqs)
+	}
+}
+
 func (k *kept) ack(c *broker.Connection) {
 	c.Ack(k.own)
 	for g, seqs := range k.shared {

@@ -137,11 +137,9 @@ func (c *conn) noteSubscribed(event string, filters []string) {
 }
 
 // noteThrottled records an inbound message that was discarded because of a rate.
-func (c *conn) noteThrottled(name string) {
-	e := c.entry(journal.PublishIn)
-	e.Status, e.LogLevel, e.Packet, e.TopicName, e.Reason = journal.Failure, journal.LevelError, "PUBLISH", name, journal.ReasonThrottled
-	e.Cause = "the connection publishes more than its quota of messages per second: the message was discarded without PUBACK"
-	e.Remedy = "publish more slowly, spread the load over connections, or run with --limits open"
+func (c *conn) noteThrottled(name string, err error) {
+	e := broker.Entry(c.entry(journal.PublishIn), err)
+	e.LogLevel, e.Packet, e.TopicName = journal.LevelError, "PUBLISH", name
 	c.gateway.record(e)
 }
 

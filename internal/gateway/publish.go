@@ -27,8 +27,8 @@ func (c *conn) onPublish(f mqtt.Frame) error {
 	if err != nil {
 		return err
 	}
-	if !broker.Allow(c.rate) || !broker.Allow(c.gateway.publishes) {
-		c.noteThrottled(topic)
+	if err := c.session.Admit(); err != nil {
+		c.noteThrottled(topic, err)
 		return nil
 	}
 	b := c.in.take()

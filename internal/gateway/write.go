@@ -21,7 +21,7 @@ func (o *outbox) write() {
 		}
 		err := o.c.send(out.bufs)
 		o.c.gateway.counts.SentBytes.Add(int64(out.bytes + len(out.control)))
-		out.skipped.ack(o.c.session)
+		out.skipped.skip(o.c.session)
 		if !o.wrote(&out, err) {
 			break
 		}

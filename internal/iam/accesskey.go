@@ -7,6 +7,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 // maxKeys is how many access keys a user has at most: IAM quotas.
@@ -42,7 +43,7 @@ func (d *Directory) CreateAccessKey(ctx context.Context, user string) (AccessKey
 				WithRemedy("delete one of %s", u.Keys)
 		}
 		key, secret = d.newKey(u)
-		return []store.DocOp{put(keysBucket, key.ID, key, absent)}, nil
+		return []store.DocOp{documents.Put(keysBucket, key.ID, key, documents.Absent)}, nil
 	})
 	if err != nil {
 		return AccessKey{}, "", err
@@ -103,7 +104,7 @@ func (d *Directory) SetAccessKeyActive(ctx context.Context, user, id string, act
 			return err
 		}
 		k.Active = active
-		return commit(d.cfg.Store, put(keysBucket, id, k, atRev(rev)))
+		return documents.Commit(d.cfg.Store, documents.Put(keysBucket, id, k, documents.AtRev(rev)))
 	})
 }
 
@@ -115,7 +116,7 @@ func (d *Directory) DeleteAccessKey(ctx context.Context, user, id string) error 
 			return nil, noKey(id)
 		}
 		u.Keys = slices.Delete(u.Keys, i, i+1)
-		return []store.DocOp{remove(keysBucket, id, store.Condition{})}, nil
+		return []store.DocOp{documents.Remove(keysBucket, id, store.Condition{})}, nil
 	})
 }
 
@@ -132,7 +133,7 @@ func (d *Directory) loadKey(ctx context.Context, id string) (*keyDoc, uint64, er
 	if !isLongTerm(id) {
 		return nil, 0, noKey(id)
 	}
-	k, rev, err := load[keyDoc](ctx, d.cfg.Store, keysBucket, id)
+	k, rev, err := documents.Load[keyDoc](ctx, d.cfg.Store, keysBucket, id)
 	if fault.Is(err, fault.NotFound) {
 		return nil, 0, noKey(id)
 	}
@@ -155,7 +156,7 @@ func (d *Directory) FirstKey(ctx context.Context, user string) (key AccessKey, s
 	if err := checkUserName(user); err != nil {
 		return AccessKey{}, "", false, err
 	}
-	first, _, err := load[firstKeyDoc](ctx, d.cfg.Store, metaBucket, firstKeyKey)
+	first, _, err := documents.Load[firstKeyDoc](ctx, d.cfg.Store, metaBucket, firstKeyKey)
 	if fault.Is(err, fault.NotFound) {
 		return d.makeFirstKey(ctx, user)
 	}
@@ -174,10 +175,10 @@ func (d *Directory) makeFirstKey(ctx context.Context, user string) (AccessKey, S
 	u := d.newUser(user)
 	u.Policies = []InlinePolicy{{Name: "everything", Document: Everything}}
 	k, secret := d.newKey(u)
-	err := commit(d.cfg.Store,
-		put(metaBucket, firstKeyKey, firstKeyDoc{k.ID}, absent),
-		put(keysBucket, k.ID, k, absent),
-		put(usersBucket, userKey(user), u, absent))
+	err := documents.Commit(d.cfg.Store,
+		documents.Put(metaBucket, firstKeyKey, firstKeyDoc{k.ID}, documents.Absent),
+		documents.Put(keysBucket, k.ID, k, documents.Absent),
+		documents.Put(usersBucket, userKey(user), u, documents.Absent))
 	if err == nil {
 		return k.shown(), Secret(secret), true, nil
 	}

@@ -58,7 +58,7 @@ func Open(ctx context.Context, cfg Config) (*Directory, error) {
 }
 
 // Close ends the directory's watches and waits for its goroutine. The store stays open.
-func (d *Directory) Close() { d.news.close() }
+func (d *Directory) Close() { d.news.Close() }
 
 func (c Config) withDefaults() Config {
 	if c.Account == "" {

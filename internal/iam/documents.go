@@ -3,12 +3,12 @@ package iam
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"strconv"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 // The layout in the store, format 1. Values are JSON, but for the number.
@@ -91,52 +91,12 @@ func firstOrStored(ctx context.Context, s store.Store, key string, value []byte)
 	if err == nil || !fault.Is(err, fault.NotFound) {
 		return d.Value, err
 	}
-	err = commit(s, store.DocOp{Bucket: metaBucket, Key: key, Value: value, If: absent})
+	err = documents.Commit(s, store.DocOp{Bucket: metaBucket, Key: key, Value: value, If: documents.Absent})
 	if fault.Is(err, fault.Conflict) {
 		return firstOrStored(ctx, s, key, value) // another node was faster
 	}
 	return value, err
 }
-
-func commit(s store.Store, ops ...store.DocOp) error {
-	return s.Commit(&store.Batch{Docs: ops}).Wait()
-}
-
-// load reads one document into a T and gives its revision.
-func load[T any](ctx context.Context, s store.Docs, bucket, key string) (*T, uint64, error) {
-	d, err := s.Get(ctx, bucket, key)
-	if err != nil {
-		return nil, 0, err
-	}
-	v, err := decode[T](bucket, d)
-	return v, d.Rev, err
-}
-
-func decode[T any](bucket string, d store.Doc) (*T, error) {
-	v := new(T)
-	if err := json.Unmarshal(d.Value, v); err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "document %s of %s cannot be read", plain(d.Key), bucket)
-	}
-	return v, nil
-}
-
-// put is the write of v under a condition.
-func put(bucket, key string, v any, when store.Condition) store.DocOp {
-	value, err := json.Marshal(v)
-	if err != nil {
-		panic("iam: a document that cannot be marshalled: " + err.Error()) // only strings, bytes and times
-	}
-	return store.DocOp{Bucket: bucket, Key: key, Value: value, If: when}
-}
-
-func remove(bucket, key string, when store.Condition) store.DocOp {
-	return store.DocOp{Bucket: bucket, Key: key, Delete: true, If: when}
-}
-
-// absent holds for the first writer alone.
-var absent = store.Condition{Absent: true}
-
-func atRev(rev uint64) store.Condition { return store.Condition{Rev: rev} }
 
 // retry runs op again while another one changes the same documents.
 func retry(op func() error) error {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 // User is who has access keys and inline policies.
@@ -35,7 +36,7 @@ func (d *Directory) CreateUser(ctx context.Context, name string) (*User, error) 
 		return nil, err
 	}
 	u := d.newUser(name)
-	err := commit(d.cfg.Store, put(usersBucket, userKey(name), u, absent))
+	err := documents.Commit(d.cfg.Store, documents.Put(usersBucket, userKey(name), u, documents.Absent))
 	if fault.Is(err, fault.Conflict) {
 		return nil, refuse(fault.Exists, ErrEntityAlreadyExists, "User with name %s already exists.", name)
 	}
@@ -68,7 +69,7 @@ func (d *Directory) ListUsers(ctx context.Context, p Page) (users []*User, next 
 		if err != nil {
 			return nil, "", err
 		}
-		u, err := decode[userDoc](usersBucket, doc)
+		u, err := documents.Decode[userDoc](usersBucket, doc)
 		if err != nil {
 			return nil, "", err
 		}
@@ -94,7 +95,7 @@ func (d *Directory) DeleteUser(ctx context.Context, name string) error {
 		if len(u.Policies) > 0 {
 			return refuse(fault.InUse, ErrDeleteConflict, "Cannot delete entity, must delete policies first.")
 		}
-		return commit(d.cfg.Store, remove(usersBucket, userKey(name), atRev(rev)))
+		return documents.Commit(d.cfg.Store, documents.Remove(usersBucket, userKey(name), documents.AtRev(rev)))
 	})
 }
 
@@ -102,7 +103,7 @@ func (d *Directory) loadUser(ctx context.Context, name string) (*userDoc, uint64
 	if err := checkUserName(name); err != nil {
 		return nil, 0, err
 	}
-	u, rev, err := load[userDoc](ctx, d.cfg.Store, usersBucket, userKey(name))
+	u, rev, err := documents.Load[userDoc](ctx, d.cfg.Store, usersBucket, userKey(name))
 	if fault.Is(err, fault.NotFound) {
 		return nil, 0, noUser(name)
 	}
@@ -120,6 +121,6 @@ func (d *Directory) changeUser(ctx context.Context, name string, change func(u *
 		if err != nil {
 			return err
 		}
-		return commit(d.cfg.Store, append(more, put(usersBucket, userKey(name), u, atRev(rev)))...)
+		return documents.Commit(d.cfg.Store, append(more, documents.Put(usersBucket, userKey(name), u, documents.AtRev(rev)))...)
 	})
 }

@@ -207,6 +207,10 @@ func TestWhatIsNoRepeat(t *testing.T) {
 		func(e *Entry) { e.TopicName = "a" },
 		func(e *Entry) { e.Policy, e.Statement = "p", "1" },
 		func(e *Entry) { e.Policy, e.Statement = "p", "2" },
+		func(e *Entry) { e.SourceIP = "192.0.2.1" },
+		func(e *Entry) { e.PrincipalID = "cert" },
+		func(e *Entry) { e.EventType, e.Status, e.SourceIP = Connect, Success, "192.0.2.1" },
+		func(e *Entry) { e.EventType, e.Status, e.SourceIP = Connect, Success, "192.0.2.2" },
 		func(e *Entry) { e.ClientID, e.SourceIP = "", "192.0.2.1" },
 		func(e *Entry) { e.ClientID, e.SourceIP = "", "192.0.2.2" },
 	}

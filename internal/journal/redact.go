@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -85,6 +86,25 @@ func redact(s string) string {
 	if !strings.ContainsAny(s, "=:?%") && !strings.Contains(s, "eyJ") {
 		return s
 	}
+	if name, ok := refusedName(s); ok {
+		return redactWords(s[:name]) + redactWords(s[name:])
+	}
+	return redactWords(s)
+}
+
+// refusedName is where the name ends that one of our own refusals is about: not allowed to publish to "secret": no policy
+// allows …. What follows explains the refusal and is not the value of anything, whatever the topic is called.
+func refusedName(s string) (end int, ok bool) {
+	at := strings.IndexByte(s, '"')
+	if at < 0 || !strings.HasPrefix(s, "not allowed to ") {
+		return 0, false
+	}
+	quoted, err := strconv.QuotedPrefix(s[at:])
+	end = at + len(quoted)
+	return end, err == nil && strings.HasPrefix(s[end:], ": ")
+}
+
+func redactWords(s string) string {
 	var b strings.Builder
 	for s != "" {
 		at, end := nextSecret(s)
@@ -142,8 +162,7 @@ func isNameByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
 }
 
-// nameBefore is the name at the end of s, which may be quoted. The end of a quoted topic ("home/secret": denied by …) is
-// none: it would cost the explanation.
+// nameBefore is the name at the end of s, which may be quoted. The end of a quoted topic ("home/secret": …) is none.
 func nameBefore(s string) string {
 	name := strings.TrimRight(s, "\"'\\ ")
 	i := len(name)

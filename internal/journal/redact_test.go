@@ -23,6 +23,10 @@ var secrets = []struct{ name, text, want string }{
 	{"cookie", "Cookie: a=s3cr3t; b=s3cr3t", "Cookie: [redacted]"},
 	{"token of JSON", "the token eyJhbGciOiJIUzI1NiJ9.s3cr3t.abcdefgh is over", "the token [redacted] is over"},
 	{"private key", "key -----BEGIN EC PRIVATE KEY-----\ns3cr3t\n-----END EC PRIVATE KEY-----", "key [redacted]"},
+	{"in the name of a refusal", `not allowed to publish to "a?token=s3cr3t": no policy allows it`, `not allowed to publish to "a?[redacted]": no policy allows it`},
+	{"name and value in the name of a refusal", `not allowed to subscribe to "{\"password\": \"s3cr3t\"}": no policy`, `not allowed to subscribe to "{\"password\": \"[redacted]"}": no policy`},
+	{"behind a refusal", `not allowed to publish to "secret": no policy has token=s3cr3t`, `not allowed to publish to "secret": no policy has token=[redacted]`},
+	{"not quite a refusal", `may not publish to "secret": s3cr3t`, `may not publish to "secret": [redacted]`},
 	{"invalid UTF-8", "\xffpassword=s3cr3t", "\uFFFDpassword=[redacted]"},
 }
 
@@ -41,6 +45,10 @@ func TestRedactLeavesTheRest(t *testing.T) {
 	for _, s := range []string{
 		"", "lamp", "bme680/+", "why?", "a/b?", "x=1", "2001:db8::1", "TLS handshake failed: remote error: tls: unknown certificate",
 		`not allowed to publish "a/b": no policy allows iot:Publish on topic/a/b; nearest is policy p, statement 1: allowed on topic/a, asked for topic/a/b`,
+		`not allowed to publish to "secret": no policy allows iot:Publish on topic/secret; nearest is policy "p", statement 1: allowed on topic/a, asked for topic/secret`,
+		`not allowed to publish the will to "token": denied by policy "p" version 1, statement 0`,
+		`not allowed to connect as "My-Api-Key": no policy allows iot:Connect on client/My-Api-Key`,
+		`not allowed to subscribe to "a.password": the certificate has no policy`,
 		`not allowed to publish to "home/secret": denied by policy "p" version 1, statement 0`,
 		"arn:aws:iot:us-east-1:000000000000:client/lamp", "${iot:ClientId} has no value: the request came without a client id",
 		"its condition StringEquals does not hold: iot:DomainName is \"a\", the policy has \"b\"", "$share/group/a/#",

@@ -19,14 +19,15 @@ type window struct {
 }
 
 // keys hashes what repeats have in common, and what else they say. A client that never said who it is counts by its
-// address and certificate. Hashes, because a storm of one denial must cost little, and because entries are not clean yet:
+// address and certificate, and connections are told apart by them: two clients that take one id from each other are two
+// entries. Hashes, because a storm of one denial must cost little, and because entries are not clean yet:
 // a key must not keep a secret.
 func (ws *windows) keys(e *Entry) (key, words uint64) {
 	var h maphash.Hash
 	h.SetSeed(ws.seed)
 	hashTexts(&h, e.ClientID, e.EventType, e.Status, e.Reason, e.DisconnectReason, e.TopicName, e.Policy, e.Statement)
 	_ = h.WriteByte(e.ReasonCode)
-	if e.ClientID == "" {
+	if e.ClientID == "" || e.EventType == Disconnect || e.EventType == Connect && e.Status == Success {
 		hashTexts(&h, e.PrincipalID, e.SourceIP)
 	}
 	if e.Reason == "" && e.DisconnectReason == "" {

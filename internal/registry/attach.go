@@ -7,6 +7,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 // maxPoliciesPerTarget: AWS IoT Core quotas.
@@ -50,7 +51,7 @@ func (r *Registry) AttachPolicy(ctx context.Context, name, arn string) error {
 				WithRemedy("put more statements into fewer policies")
 		}
 		*policies = slices.Insert(*policies, i, name)
-		return []store.DocOp{mark(policyTargetsBucket, targetKey(name, to))}, nil
+		return []store.DocOp{documents.Mark(policyTargetsBucket, targetKey(name, to))}, nil
 	})
 }
 
@@ -69,7 +70,7 @@ func (r *Registry) DetachPolicy(ctx context.Context, name, arn string) error {
 			return nil, nil
 		}
 		*policies = slices.Delete(*policies, i, i+1)
-		return []store.DocOp{remove(policyTargetsBucket, targetKey(name, to), store.Condition{})}, nil
+		return []store.DocOp{documents.Remove(policyTargetsBucket, targetKey(name, to), store.Condition{})}, nil
 	})
 	if fault.Is(err, fault.NotFound) {
 		return nil
@@ -133,7 +134,7 @@ func (r *Registry) AttachThingPrincipal(ctx context.Context, thing, principal st
 }
 
 func (r *Registry) attach(ctx context.Context, c *Certificate, thing string, t AttachmentType) ([]store.DocOp, error) {
-	old, _, err := load[Attachment](ctx, r.cfg.Store, certThingsBucket, c.ID+"/"+thing)
+	old, _, err := documents.Load[Attachment](ctx, r.cfg.Store, certThingsBucket, c.ID+"/"+thing)
 	if err == nil && old.Type == t {
 		return nil, nil
 	}
@@ -153,8 +154,8 @@ func (r *Registry) attach(ctx context.Context, c *Certificate, thing string, t A
 	}
 	a := Attachment{Type: t}
 	return []store.DocOp{
-		put(certThingsBucket, c.ID+"/"+thing, a, store.Condition{}),
-		put(thingCertsBucket, thing+"/"+c.ID, a, store.Condition{}),
+		documents.Put(certThingsBucket, c.ID+"/"+thing, a, store.Condition{}),
+		documents.Put(thingCertsBucket, thing+"/"+c.ID, a, store.Condition{}),
 	}, nil
 }
 
@@ -182,7 +183,7 @@ func (r *Registry) DetachThingPrincipal(ctx context.Context, thing, principal st
 		return err
 	}
 	return r.changeCertificate(ctx, id, nil, func(c *Certificate) ([]store.DocOp, error) {
-		_, _, err := load[Attachment](ctx, r.cfg.Store, certThingsBucket, c.ID+"/"+thing)
+		_, _, err := documents.Load[Attachment](ctx, r.cfg.Store, certThingsBucket, c.ID+"/"+thing)
 		if fault.Is(err, fault.NotFound) {
 			return nil, nil
 		}
@@ -192,8 +193,8 @@ func (r *Registry) DetachThingPrincipal(ctx context.Context, thing, principal st
 		c.Things--
 		c.Exclusive = ""
 		return []store.DocOp{
-			remove(certThingsBucket, c.ID+"/"+thing, store.Condition{}),
-			remove(thingCertsBucket, thing+"/"+c.ID, store.Condition{}),
+			documents.Remove(certThingsBucket, c.ID+"/"+thing, store.Condition{}),
+			documents.Remove(thingCertsBucket, thing+"/"+c.ID, store.Condition{}),
 		}, nil
 	})
 }
@@ -235,7 +236,7 @@ func (r *Registry) attachments(ctx context.Context, bucket, prefix string, p Pag
 		if err != nil {
 			return nil, "", err
 		}
-		a, err := decode[Attachment](bucket, d)
+		a, err := documents.Decode[Attachment](bucket, d)
 		if err != nil {
 			return nil, "", err
 		}

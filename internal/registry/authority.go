@@ -37,7 +37,8 @@ type Authority struct {
 	root *x509.Certificate
 	key  crypto.Signer
 
-	renewing sync.Mutex // held while certificates are made, so that one does it and the others go on with the old
+	renewing sync.Mutex    // held while certificates are made, so that one does it and the others go on with the old
+	rsaKey   crypto.Signer // of an authority in memory, nil until a client needs one; under renewing
 	serving  atomic.Pointer[serving]
 }
 
@@ -126,15 +127,28 @@ func (a *Authority) ServerCertificates() []tls.Certificate {
 // tls.Config.GetCertificate.
 func (a *Authority) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	certs := a.ServerCertificates()
-	for i := range certs {
-		if hello.SupportsCertificate(&certs[i]) == nil {
-			return &certs[i], nil
-		}
+	if cert := suiting(hello, certs); cert != nil {
+		return cert, nil
 	}
 	if len(certs) == 0 {
 		return nil, fault.New(fault.Unavailable, "the server has no certificate yet")
 	}
+	if a.dir == "" && len(certs) == 1 {
+		var err error
+		if certs, err = a.addRSA(); err != nil {
+			return nil, err
+		}
+	}
 	return &certs[len(certs)-1], nil // RSA; SupportsCertificate is conservative, and TLS tells the client what is wrong
+}
+
+func suiting(hello *tls.ClientHelloInfo, certs []tls.Certificate) *tls.Certificate {
+	for i := range certs {
+		if hello.SupportsCertificate(&certs[i]) == nil {
+			return &certs[i]
+		}
+	}
+	return nil
 }
 
 // RenewalError says why the last renewal of the server certificates failed, nil if it did not. The old ones are in use.

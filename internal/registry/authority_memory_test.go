@@ -47,3 +47,24 @@ func TestAuthorityInMemory(t *testing.T) {
 		t.Error("it was not renewed when it was due", a.RenewalError())
 	}
 }
+
+// The RSA certificate that a client needed is renewed with the other one, under the same key.
+func TestAuthorityInMemoryRenewsRSA(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	a, err := NewAuthority(func() time.Time { return now })
+	must(t, err)
+	must(t, a.ServeNames(defaultNames))
+	old := &tls.ClientHelloInfo{
+		SupportedVersions: []uint16{tls.VersionTLS12}, CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256},
+		SignatureSchemes: []tls.SignatureScheme{tls.PSSWithSHA256}, SupportedCurves: []tls.CurveID{tls.CurveP256}, SupportedPoints: []uint8{0},
+	}
+	first, err := a.GetCertificate(old)
+	must(t, err)
+	now = first.Leaf.NotAfter.Add(-time.Hour)
+	second, err := a.GetCertificate(old)
+	must(t, err)
+	if !second.Leaf.NotAfter.After(first.Leaf.NotAfter) || first.Leaf.PublicKeyAlgorithm != x509.RSA || second.PrivateKey != first.PrivateKey {
+		t.Errorf("until %v, then until %v", first.Leaf.NotAfter, second.Leaf.NotAfter)
+	}
+}

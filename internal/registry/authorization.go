@@ -7,6 +7,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/policy"
+	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 // EffectivePolicies gives the policies that decide about a device, in the order of their names: those of the principal,
@@ -60,7 +61,7 @@ func (r *Registry) effectiveNames(ctx context.Context, principal, thing string) 
 }
 
 func (r *Registry) isAttached(ctx context.Context, certID, thing string) (bool, error) {
-	_, _, err := load[Attachment](ctx, r.cfg.Store, certThingsBucket, certID+"/"+thing)
+	_, _, err := documents.Load[Attachment](ctx, r.cfg.Store, certThingsBucket, certID+"/"+thing)
 	if fault.Is(err, fault.NotFound) {
 		return false, nil
 	}

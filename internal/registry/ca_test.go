@@ -20,6 +20,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 // ca is somebody's certificate authority.
@@ -363,7 +364,7 @@ func TestTransitions(t *testing.T) {
 			c, rev, err := r.loadCertificate(t.Context(), id)
 			must(t, err)
 			c.Status = from
-			must(t, r.commit(put(certificatesBucket, id, c, store.Condition{Rev: rev})))
+			must(t, r.commit(documents.Put(certificatesBucket, id, c, store.Condition{Rev: rev})))
 			err = r.UpdateCertificate(t.Context(), id, to)
 			switch {
 			case to == PendingTransfer || to == PendingActivation || to == RegisterInactive:
@@ -403,7 +404,7 @@ func TestDeleteByState(t *testing.T) {
 		c, rev, err := r.loadCertificate(t.Context(), id)
 		must(t, err)
 		c.Status = status
-		must(t, r.commit(put(certificatesBucket, id, c, store.Condition{Rev: rev})))
+		must(t, r.commit(documents.Put(certificatesBucket, id, c, store.Condition{Rev: rev})))
 		err = r.DeleteCertificate(t.Context(), id, true)
 		if kind == 0 {
 			must(t, err)

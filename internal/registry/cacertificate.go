@@ -10,6 +10,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 const caCertificatesKind = "ca-certificates"
@@ -85,7 +86,7 @@ func (r *Registry) UpdateCACertificate(ctx context.Context, id string, u CAUpdat
 		}
 		ca.Version++
 		ca.Modified = r.now()
-		return r.commit(put(caCertificatesBucket, id, ca, atRev(rev)))
+		return r.commit(documents.Put(caCertificatesBucket, id, ca, documents.AtRev(rev)))
 	})
 }
 
@@ -122,8 +123,8 @@ func (r *Registry) DeleteCACertificate(ctx context.Context, id string) error {
 				WithRemedy("set it INACTIVE first: aws iot update-ca-certificate --certificate-id %s --new-status INACTIVE", id)
 		}
 		return r.commit(append(removeAge(caCertificatesKind, ca.Created, id),
-			remove(caCertificatesBucket, id, atRev(rev)),
-			remove(caSubjectsBucket, ca.Subject+"/"+id, store.Condition{}))...)
+			documents.Remove(caCertificatesBucket, id, documents.AtRev(rev)),
+			documents.Remove(caSubjectsBucket, ca.Subject+"/"+id, store.Condition{}))...)
 	})
 }
 
@@ -131,7 +132,7 @@ func (r *Registry) loadCA(ctx context.Context, id string) (*CACertificate, uint6
 	if err := certificateID.check(id); err != nil {
 		return nil, 0, err
 	}
-	ca, rev, err := load[CACertificate](ctx, r.cfg.Store, caCertificatesBucket, strings.ToLower(id))
+	ca, rev, err := documents.Load[CACertificate](ctx, r.cfg.Store, caCertificatesBucket, strings.ToLower(id))
 	if fault.Is(err, fault.NotFound) {
 		return nil, 0, fault.New(fault.NotFound, "CA certificate %s not found", id)
 	}

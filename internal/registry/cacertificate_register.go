@@ -8,6 +8,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 // maxCAsPerSubject: AWS IoT Core quotas.
@@ -27,7 +28,7 @@ type CASpec struct {
 // RegistrationCode gives the code that a verification certificate must carry as its common name: 64 hex digits, the same
 // ones until DeleteRegistrationCode.
 func (r *Registry) RegistrationCode(ctx context.Context) (string, error) {
-	code, _, err := load[string](ctx, r.cfg.Store, metaBucket, registrationCodeKey)
+	code, _, err := documents.Load[string](ctx, r.cfg.Store, metaBucket, registrationCodeKey)
 	if err == nil {
 		return *code, nil
 	}
@@ -35,7 +36,7 @@ func (r *Registry) RegistrationCode(ctx context.Context) (string, error) {
 		return "", err
 	}
 	fresh := generationID()
-	err = r.commit(put(metaBucket, registrationCodeKey, fresh, absent))
+	err = r.commit(documents.Put(metaBucket, registrationCodeKey, fresh, documents.Absent))
 	if fault.Is(err, fault.Conflict) {
 		return r.RegistrationCode(ctx) // somebody was faster
 	}
@@ -47,7 +48,7 @@ func (r *Registry) DeleteRegistrationCode(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return r.commit(remove(metaBucket, registrationCodeKey, store.Condition{}))
+	return r.commit(documents.Remove(metaBucket, registrationCodeKey, store.Condition{}))
 }
 
 // RegisterCACertificate registers a CA certificate. The same one a second time is refused.
@@ -136,7 +137,7 @@ func (r *Registry) addCA(ctx context.Context, spec CASpec, cert *x509.Certificat
 			len(same), quote(cert.Subject.String())).WithRemedy("delete one that is no longer used")
 	}
 	err = r.commit(append(putAge(caCertificatesKind, now, id),
-		put(caCertificatesBucket, id, ca, absent), mark(caSubjectsBucket, ca.Subject+"/"+id))...)
+		documents.Put(caCertificatesBucket, id, ca, documents.Absent), documents.Mark(caSubjectsBucket, ca.Subject+"/"+id))...)
 	if fault.Is(err, fault.Conflict) {
 		return nil, taken(id, r.ARN("cacert/"+id), "CA certificate %s is registered already", id)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 // Status is the state of a certificate. Only an active one connects.
@@ -118,12 +119,12 @@ func (r *Registry) DeleteCertificate(ctx context.Context, id string, force bool)
 		if err := c.checkDelete(force); err != nil {
 			return err
 		}
-		ops := append([]store.DocOp{remove(certificatesBucket, id, atRev(rev))}, removeAge(certificatesKind, c.Created, id)...)
+		ops := append([]store.DocOp{documents.Remove(certificatesBucket, id, documents.AtRev(rev))}, removeAge(certificatesKind, c.Created, id)...)
 		if c.CA != "" {
 			ops = append(ops, removeAge(issuedKind(c.CA), c.Created, id)...)
 		}
 		for _, p := range c.Policies {
-			ops = append(ops, remove(policyTargetsBucket, targetKey(p, certificateTarget(id)), store.Condition{}))
+			ops = append(ops, documents.Remove(policyTargetsBucket, targetKey(p, certificateTarget(id)), store.Condition{}))
 		}
 		return r.commit(ops...)
 	})
@@ -159,7 +160,7 @@ func (r *Registry) changeCertificate(ctx context.Context, id string, relied []st
 		if ops == nil || err != nil {
 			return err
 		}
-		return r.commit(append(ops, put(certificatesBucket, id, c, atRev(rev)))...)
+		return r.commit(append(ops, documents.Put(certificatesBucket, id, c, documents.AtRev(rev)))...)
 	})
 }
 
@@ -167,7 +168,7 @@ func (r *Registry) loadCertificate(ctx context.Context, id string) (*Certificate
 	if err := certificateID.check(id); err != nil {
 		return nil, 0, err
 	}
-	c, rev, err := load[Certificate](ctx, r.cfg.Store, certificatesBucket, strings.ToLower(id))
+	c, rev, err := documents.Load[Certificate](ctx, r.cfg.Store, certificatesBucket, strings.ToLower(id))
 	if fault.Is(err, fault.NotFound) {
 		return nil, 0, fault.New(fault.NotFound, "certificate %s not found", id)
 	}
@@ -184,7 +185,7 @@ func (r *Registry) addCertificate(cert *x509.Certificate, as Certificate) (*Cert
 		GenerationID: uuid.NewString(), Created: now, Modified: now,
 		NotBefore: cert.NotBefore.UTC(), NotAfter: cert.NotAfter.UTC(),
 	}
-	ops := append(putAge(certificatesKind, now, id), put(certificatesBucket, id, c, absent))
+	ops := append(putAge(certificatesKind, now, id), documents.Put(certificatesBucket, id, c, documents.Absent))
 	if c.CA != "" {
 		ops = append(ops, putAge(issuedKind(c.CA), now, id)...)
 	}

@@ -2,11 +2,11 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 // The layout in the store, format 1. Values are JSON; a key's parts are separated by slashes, which no name may hold.
@@ -58,7 +58,7 @@ const (
 func checkFormat(ctx context.Context, s store.Store) error {
 	d, err := s.Get(ctx, metaBucket, formatKey)
 	if fault.Is(err, fault.NotFound) {
-		err = commit(s, store.DocOp{
+		err = documents.Commit(s, store.DocOp{
 			Bucket: metaBucket, Key: formatKey, Value: strconv.AppendInt(nil, format, 10), If: store.Condition{Absent: true},
 		})
 		if fault.Is(err, fault.Conflict) {
@@ -76,15 +76,9 @@ func checkFormat(ctx context.Context, s store.Store) error {
 	return nil
 }
 
-// commit makes ops durable together.
-func commit(s store.Store, ops ...store.DocOp) error {
-	b := &store.Batch{Docs: ops}
-	return s.Commit(b).Wait()
-}
-
 // commit makes ops durable together and lets the cache forget what they change, so that whoever made the change sees it.
 func (r *Registry) commit(ops ...store.DocOp) error {
-	if err := commit(r.cfg.Store, ops...); err != nil {
+	if err := documents.Commit(r.cfg.Store, ops...); err != nil {
 		return err
 	}
 	for i := range ops {
@@ -92,44 +86,3 @@ func (r *Registry) commit(ops ...store.DocOp) error {
 	}
 	return nil
 }
-
-// load reads one document into a T and gives its revision.
-func load[T any](ctx context.Context, s store.Docs, bucket, key string) (*T, uint64, error) {
-	d, err := s.Get(ctx, bucket, key)
-	if err != nil {
-		return nil, 0, err
-	}
-	v, err := decode[T](bucket, d)
-	return v, d.Rev, err
-}
-
-func decode[T any](bucket string, d store.Doc) (*T, error) {
-	v := new(T)
-	if err := json.Unmarshal(d.Value, v); err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "document %s of %s cannot be read", quote(d.Key), bucket)
-	}
-	return v, nil
-}
-
-// put is the write of v under a condition.
-func put(bucket, key string, v any, when store.Condition) store.DocOp {
-	value, err := json.Marshal(v)
-	if err != nil {
-		panic("registry: a document that cannot be marshalled: " + err.Error()) // only strings, numbers and times
-	}
-	return store.DocOp{Bucket: bucket, Key: key, Value: value, If: when}
-}
-
-func remove(bucket, key string, when store.Condition) store.DocOp {
-	return store.DocOp{Bucket: bucket, Key: key, Delete: true, If: when}
-}
-
-// mark is the write of a document whose key says it all.
-func mark(bucket, key string) store.DocOp {
-	return store.DocOp{Bucket: bucket, Key: key, Value: []byte("{}")}
-}
-
-// absent holds for the first writer alone.
-var absent = store.Condition{Absent: true}
-
-func atRev(rev uint64) store.Condition { return store.Condition{Rev: rev} }

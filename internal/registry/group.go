@@ -10,6 +10,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 // Quotas of static thing groups: AWS IoT Core quotas, "thing registry".
@@ -91,9 +92,9 @@ func (r *Registry) CreateThingGroup(ctx context.Context, spec ThingGroupSpec) (*
 		Name: spec.Name, ID: uuid.NewString(), Ancestors: ancestors, Description: spec.Description,
 		Attributes: spec.Attributes, Version: 1, Created: r.now(),
 	}
-	ops := []store.DocOp{put(groupsBucket, g.Name, g, absent)}
+	ops := []store.DocOp{documents.Put(groupsBucket, g.Name, g, documents.Absent)}
 	if spec.Parent != "" {
-		ops = append(ops, mark(groupChildrenBucket, spec.Parent+"/"+g.Name))
+		ops = append(ops, documents.Mark(groupChildrenBucket, spec.Parent+"/"+g.Name))
 	}
 	if err := r.commit(ops...); err != nil {
 		return nil, err
@@ -196,7 +197,7 @@ func (r *Registry) changeGroup(ctx context.Context, name string, relied []string
 		if ops == nil || err != nil {
 			return err
 		}
-		return r.commit(append(ops, put(groupsBucket, name, g, atRev(rev)))...)
+		return r.commit(append(ops, documents.Put(groupsBucket, name, g, documents.AtRev(rev)))...)
 	})
 }
 
@@ -204,7 +205,7 @@ func (r *Registry) loadGroup(ctx context.Context, name string) (*ThingGroup, uin
 	if err := groupName.check(name); err != nil {
 		return nil, 0, err
 	}
-	g, rev, err := load[ThingGroup](ctx, r.cfg.Store, groupsBucket, name)
+	g, rev, err := documents.Load[ThingGroup](ctx, r.cfg.Store, groupsBucket, name)
 	if fault.Is(err, fault.NotFound) {
 		return nil, 0, fault.New(fault.NotFound, "thing group %s not found", name)
 	}

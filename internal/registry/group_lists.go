@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"strings"
+
+	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 // ThingGroupFilter chooses thing groups; all conditions that are set must hold.
@@ -24,7 +26,7 @@ func (r *Registry) ListThingGroups(ctx context.Context, f ThingGroupFilter, p Pa
 		if err != nil {
 			return nil, "", err
 		}
-		g, err := decode[ThingGroup](groupsBucket, d)
+		g, err := documents.Decode[ThingGroup](groupsBucket, d)
 		if err != nil {
 			return nil, "", err
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 // maxGroupsPerThing: AWS IoT Core quotas.
@@ -23,7 +24,7 @@ func (r *Registry) AddThingToThingGroup(ctx context.Context, group, thing string
 			return nil, err
 		}
 		t.Groups = slices.Insert(t.Groups, i, group)
-		return []store.DocOp{mark(groupThingsBucket, group+"/"+thing)}, nil
+		return []store.DocOp{documents.Mark(groupThingsBucket, group+"/"+thing)}, nil
 	})
 }
 
@@ -52,7 +53,7 @@ func (r *Registry) RemoveThingFromThingGroup(ctx context.Context, group, thing s
 			return nil, nil
 		}
 		t.Groups = slices.Delete(t.Groups, i, i+1)
-		return []store.DocOp{remove(groupThingsBucket, group+"/"+thing, store.Condition{})}, nil
+		return []store.DocOp{documents.Remove(groupThingsBucket, group+"/"+thing, store.Condition{})}, nil
 	})
 }
 
@@ -73,7 +74,7 @@ func (r *Registry) changeMembership(ctx context.Context, group, thing string, ch
 		if ops == nil || err != nil {
 			return err
 		}
-		return r.commit(append(ops, put(thingsBucket, thing, t, atRev(rev)))...)
+		return r.commit(append(ops, documents.Put(thingsBucket, thing, t, documents.AtRev(rev)))...)
 	})
 }
 
@@ -155,7 +156,7 @@ func (r *Registry) checkDeleteGroup(ctx context.Context, g *ThingGroup, expected
 func (r *Registry) withoutMembers(ctx context.Context, group string, members []string) ([]store.DocOp, error) {
 	var ops []store.DocOp
 	for _, m := range members {
-		ops = append(ops, remove(groupThingsBucket, group+"/"+m, store.Condition{}))
+		ops = append(ops, documents.Remove(groupThingsBucket, group+"/"+m, store.Condition{}))
 		t, rev, err := r.loadThing(ctx, m)
 		if fault.Is(err, fault.NotFound) {
 			continue // deleted meanwhile
@@ -164,19 +165,19 @@ func (r *Registry) withoutMembers(ctx context.Context, group string, members []s
 			return nil, err
 		}
 		t.Groups = slices.DeleteFunc(t.Groups, func(g string) bool { return g == group })
-		ops = append(ops, put(thingsBucket, m, t, atRev(rev)))
+		ops = append(ops, documents.Put(thingsBucket, m, t, documents.AtRev(rev)))
 	}
 	return ops, nil
 }
 
 // removal is what goes together with the group's document.
 func (g *ThingGroup) removal(rev uint64) []store.DocOp {
-	ops := []store.DocOp{remove(groupsBucket, g.Name, atRev(rev))}
+	ops := []store.DocOp{documents.Remove(groupsBucket, g.Name, documents.AtRev(rev))}
 	if p := g.Parent(); p != "" {
-		ops = append(ops, remove(groupChildrenBucket, p+"/"+g.Name, store.Condition{}))
+		ops = append(ops, documents.Remove(groupChildrenBucket, p+"/"+g.Name, store.Condition{}))
 	}
 	for _, p := range g.Policies {
-		ops = append(ops, remove(policyTargetsBucket, targetKey(p, groupTarget(g.Name)), store.Condition{}))
+		ops = append(ops, documents.Remove(policyTargetsBucket, targetKey(p, groupTarget(g.Name)), store.Condition{}))
 	}
 	return ops
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 // Page asks for a part of a list: at most Limit entries behind the key After.
@@ -71,12 +72,12 @@ func ageDescending(kind string) string { return kind + "/desc/" }
 
 func putAge(kind string, created time.Time, name string) []store.DocOp {
 	asc, desc := ageKeys(kind, created, name)
-	return []store.DocOp{mark(byAgeBucket, asc), mark(byAgeBucket, desc)}
+	return []store.DocOp{documents.Mark(byAgeBucket, asc), documents.Mark(byAgeBucket, desc)}
 }
 
 func removeAge(kind string, created time.Time, name string) []store.DocOp {
 	asc, desc := ageKeys(kind, created, name)
-	return []store.DocOp{remove(byAgeBucket, asc, store.Condition{}), remove(byAgeBucket, desc, store.Condition{})}
+	return []store.DocOp{documents.Remove(byAgeBucket, asc, store.Condition{}), documents.Remove(byAgeBucket, desc, store.Condition{})}
 }
 
 // byAge lists names of a kind in the order of their creation.

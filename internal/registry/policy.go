@@ -10,6 +10,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/policy"
+	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 // maxPolicyVersions: AWS IoT Core quotas.
@@ -66,7 +67,7 @@ func (r *Registry) CreatePolicy(ctx context.Context, name, document string) (*Po
 		Versions: []PolicyVersion{{Number: 1, Document: document, Created: now}},
 	}
 	defer r.names.hold([]string{policyLock(name)}, nil)()
-	err := r.commit(append(putAge(policiesKind, now, name), put(policiesBucket, name, p, absent))...)
+	err := r.commit(append(putAge(policiesKind, now, name), documents.Put(policiesBucket, name, p, documents.Absent))...)
 	if fault.Is(err, fault.Conflict) {
 		return nil, taken(name, r.ARN("policy/"+name), "policy %s exists", name).
 			WithRemedy("create a version of it: aws iot create-policy-version")
@@ -109,7 +110,7 @@ func (r *Registry) DeletePolicy(ctx context.Context, name string) error {
 		if err := r.checkDeletePolicy(ctx, p); err != nil {
 			return err
 		}
-		return r.commit(append(removeAge(policiesKind, p.Created, name), remove(policiesBucket, name, atRev(rev)))...)
+		return r.commit(append(removeAge(policiesKind, p.Created, name), documents.Remove(policiesBucket, name, documents.AtRev(rev)))...)
 	})
 }
 
@@ -193,7 +194,7 @@ func (r *Registry) changePolicy(ctx context.Context, name string, change func(p 
 			return err
 		}
 		p.Modified = r.now()
-		return r.commit(put(policiesBucket, name, p, atRev(rev)))
+		return r.commit(documents.Put(policiesBucket, name, p, documents.AtRev(rev)))
 	})
 }
 
@@ -201,7 +202,7 @@ func (r *Registry) loadPolicy(ctx context.Context, name string) (*Policy, uint64
 	if err := policyName.check(name); err != nil {
 		return nil, 0, err
 	}
-	p, rev, err := load[Policy](ctx, r.cfg.Store, policiesBucket, name)
+	p, rev, err := documents.Load[Policy](ctx, r.cfg.Store, policiesBucket, name)
 	if fault.Is(err, fault.NotFound) {
 		return nil, 0, fault.New(fault.NotFound, "policy %s not found", name)
 	}

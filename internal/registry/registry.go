@@ -55,7 +55,7 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 // Close ends the registry's watches and waits for its goroutine. The store stays open.
 func (r *Registry) Close() {
 	r.cancel()
-	r.news.close()
+	r.news.Close()
 }
 
 func (c Config) withDefaults() Config {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/store/documents"
 	"github.com/thingwire/thingwire/internal/store/mem"
 )
 
@@ -149,7 +150,7 @@ func TestOpenNeedsAStore(t *testing.T) {
 
 func TestOpenRefusesANewerFormat(t *testing.T) {
 	s := newStore(t)
-	must(t, commit(s, store.DocOp{Bucket: metaBucket, Key: formatKey, Value: []byte("2")}))
+	must(t, documents.Commit(s, store.DocOp{Bucket: metaBucket, Key: formatKey, Value: []byte("2")}))
 	_, err := Open(t.Context(), Config{Store: s})
 	wantKind(t, err, fault.Unsupported, "")
 }

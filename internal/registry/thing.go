@@ -10,6 +10,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 // Quotas of things: AWS IoT Core quotas, "thing registry".
@@ -90,7 +91,7 @@ func (r *Registry) addThing(ctx context.Context, spec ThingSpec) (*Thing, error)
 	t := &Thing{
 		Name: spec.Name, ID: uuid.NewString(), Type: spec.Type, Attributes: spec.Attributes, Version: 1, Created: r.now(),
 	}
-	return t, r.commit(append(retyped(t.Name, "", t.Type), put(thingsBucket, t.Name, t, absent))...)
+	return t, r.commit(append(retyped(t.Name, "", t.Type), documents.Put(thingsBucket, t.Name, t, documents.Absent))...)
 }
 
 // DescribeThing gives a thing.
@@ -122,7 +123,7 @@ func (r *Registry) UpdateThing(ctx context.Context, name string, u ThingUpdate) 
 			return err
 		}
 		t.Version++
-		return r.commit(append(retyped(name, old, t.Type), put(thingsBucket, name, t, atRev(rev)))...)
+		return r.commit(append(retyped(name, old, t.Type), documents.Put(thingsBucket, name, t, documents.AtRev(rev)))...)
 	})
 }
 
@@ -149,9 +150,9 @@ func (r *Registry) DeleteThing(ctx context.Context, name string, expectedVersion
 			return fault.New(fault.Invalid, "thing %s cannot be deleted while principals are attached to it", name).
 				WithRemedy("detach them first: aws iot list-thing-principals, detach-thing-principal")
 		}
-		ops := append(retyped(name, t.Type, ""), remove(thingsBucket, name, atRev(rev)))
+		ops := append(retyped(name, t.Type, ""), documents.Remove(thingsBucket, name, documents.AtRev(rev)))
 		for _, g := range t.Groups {
-			ops = append(ops, remove(groupThingsBucket, g+"/"+name, store.Condition{}))
+			ops = append(ops, documents.Remove(groupThingsBucket, g+"/"+name, store.Condition{}))
 		}
 		return r.commit(ops...)
 	})
@@ -174,7 +175,7 @@ func (r *Registry) ListThings(ctx context.Context, f ThingFilter, p Page) (thing
 		if err != nil {
 			return nil, "", err
 		}
-		t, err := decode[Thing](thingsBucket, d)
+		t, err := documents.Decode[Thing](thingsBucket, d)
 		if err != nil {
 			return nil, "", err
 		}
@@ -207,7 +208,7 @@ func (r *Registry) loadThing(ctx context.Context, name string) (*Thing, uint64, 
 	if err := thingName.check(name); err != nil {
 		return nil, 0, err
 	}
-	t, rev, err := load[Thing](ctx, r.cfg.Store, thingsBucket, name)
+	t, rev, err := documents.Load[Thing](ctx, r.cfg.Store, thingsBucket, name)
 	if fault.Is(err, fault.NotFound) {
 		return nil, 0, fault.New(fault.NotFound, "thing %s not found", name)
 	}

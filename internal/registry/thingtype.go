@@ -9,6 +9,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 const (
@@ -42,7 +43,7 @@ func (r *Registry) CreateThingType(ctx context.Context, spec ThingTypeSpec) (*Th
 	t := &ThingType{
 		Name: spec.Name, ID: uuid.NewString(), Description: spec.Description, Searchable: spec.Searchable, Created: r.now(),
 	}
-	err := r.commit(put(typesBucket, t.Name, t, absent))
+	err := r.commit(documents.Put(typesBucket, t.Name, t, documents.Absent))
 	if !fault.Is(err, fault.Conflict) {
 		return t, err
 	}
@@ -89,7 +90,7 @@ func (r *Registry) ListThingTypes(ctx context.Context, name string, p Page) (typ
 		if name != "" && d.Key != name {
 			continue
 		}
-		t, err := decode[ThingType](typesBucket, d)
+		t, err := documents.Decode[ThingType](typesBucket, d)
 		if err != nil {
 			return nil, "", err
 		}
@@ -113,7 +114,7 @@ func (r *Registry) DeprecateThingType(ctx context.Context, name string, undo boo
 		if !undo {
 			t.Deprecated = r.now()
 		}
-		return r.commit(put(typesBucket, name, t, atRev(rev)))
+		return r.commit(documents.Put(typesBucket, name, t, documents.AtRev(rev)))
 	})
 }
 
@@ -141,7 +142,7 @@ func (r *Registry) DeleteThingType(ctx context.Context, name string) error {
 			return fault.New(fault.Invalid, "thing type %s is the type of things", name).
 				WithRemedy("change them first: aws iot list-things --thing-type-name %s", name)
 		}
-		return r.commit(remove(typesBucket, name, atRev(rev)))
+		return r.commit(documents.Remove(typesBucket, name, documents.AtRev(rev)))
 	})
 }
 
@@ -149,7 +150,7 @@ func (r *Registry) loadType(ctx context.Context, name string) (*ThingType, uint6
 	if err := typeName.check(name); err != nil {
 		return nil, 0, err
 	}
-	t, rev, err := load[ThingType](ctx, r.cfg.Store, typesBucket, name)
+	t, rev, err := documents.Load[ThingType](ctx, r.cfg.Store, typesBucket, name)
 	if fault.Is(err, fault.NotFound) {
 		return nil, 0, fault.New(fault.NotFound, "thing type %s not found", name)
 	}
@@ -176,10 +177,10 @@ func retyped(thing, old, now string) []store.DocOp {
 		return nil
 	}
 	if old != "" {
-		ops = append(ops, remove(typeThingsBucket, old+"/"+thing, store.Condition{}))
+		ops = append(ops, documents.Remove(typeThingsBucket, old+"/"+thing, store.Condition{}))
 	}
 	if now != "" {
-		ops = append(ops, mark(typeThingsBucket, now+"/"+thing))
+		ops = append(ops, documents.Mark(typeThingsBucket, now+"/"+thing))
 	}
 	return ops
 }

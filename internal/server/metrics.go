@@ -96,6 +96,7 @@ func brokerMetrics(b *broker.Broker) []prometheus.Collector {
 		counter(publishes, asked, "result", gateway.Throttled.String(), n.RefusedFor.Throttled.Load),
 		counter("thingwire_deliveries_total", "Messages that were handed to subscribers.", "", "", n.Delivered.Load),
 		counter(dropped, lost, "reason", "queue_full", n.DroppedQueueFull.Load),
+		counter(dropped, lost, "reason", "throttled", n.DroppedThrottled.Load),
 		counter(dropped, lost, "reason", "expired", n.DroppedExpired.Load),
 		gauge("thingwire_sessions", "Persistent sessions, with and without a connection.", func() float64 { return float64(b.StoredSessions()) }),
 		gauge("thingwire_subscriptions", "Subscriptions of all sessions.", func() float64 { return float64(b.Subscriptions()) }),

@@ -36,8 +36,9 @@ var rooms = []room{
 	{"internal/store/mem", []string{"internal/fault", "internal/store"}, "a driver knows the contract and nothing else"},
 	{"internal/store/pebble", []string{"internal/fault", "internal/store"}, "a driver knows the contract and nothing else"},
 	{"internal/store/storetest", []string{"internal/fault", "internal/store"}, "the suite tests the contract, not a driver"},
-	{"internal/registry", []string{"internal/fault", "internal/policy", "internal/store"}, "registry knows neither HTTP nor MQTT: it answers whose certificate this is"},
-	{"internal/iam", []string{"internal/fault", "internal/policy", "internal/store"}, "iam answers whose key this is: it neither verifies signatures nor decides what their owners may do"},
+	{"internal/store/documents", []string{"internal/fault", "internal/store"}, "documents are JSON on the contract: it knows no driver, and not what the documents say"},
+	{"internal/registry", []string{"internal/fault", "internal/policy", "internal/store", "internal/store/documents"}, "registry knows neither HTTP nor MQTT: it answers whose certificate this is"},
+	{"internal/iam", []string{"internal/fault", "internal/policy", "internal/store", "internal/store/documents"}, "iam answers whose key this is: it neither verifies signatures nor decides what their owners may do"},
 	{"internal/journal", []string{"internal/fault"}, "journal remembers words: it knows no packets, sessions or policies"},
 	{
 		"internal/broker",
@@ -69,8 +70,8 @@ var rooms = []room{
 	{"device/sensor", nil, "a sensor knows nothing of the server"},
 	{
 		"cmd/thingwire",
-		[]string{"device", "device/sensor", "internal/fault", "internal/server"},
-		"a verb is a thin client: it talks to a server, in this process or another, through its doors",
+		[]string{"device", "device/sensor", "internal/fault", "internal/server", "internal/sigv4"},
+		"a verb is a thin client: it talks to a server, in this process or another, through its doors, and signs as AWS's tools do",
 	},
 	{
 		"thingwiretest",
