@@ -10,7 +10,12 @@ import (
 // TestPublishAllocations holds the numbers: what one message costs from the publisher's socket to those of all its
 // receivers, PUBACKs both ways included. To one receiver nothing; to many, the wire form that they share: its bytes and
 // its slice.
-func TestPublishAllocations(t *testing.T) {
+func TestPublishAllocations(t *testing.T) { testAllocations(t, newFan) }
+
+// TestWebSocketAllocations: frames cost nothing more.
+func TestWebSocketAllocations(t *testing.T) { testAllocations(t, newWebFan) }
+
+func testAllocations(t *testing.T, newFan func(t testing.TB, v, qos byte, receivers int) *fan) {
 	for _, tt := range []struct {
 		qos       byte
 		receivers int

@@ -79,7 +79,7 @@ func TestChurn(t *testing.T) {
 	close(stop)
 	clients.Wait()
 	others.Wait()
-	if n := len(r.gateway.conns) + len(r.gateway.byCert) + len(r.gateway.strangers); n != 0 {
+	if n := len(r.gateway.conns) + len(r.gateway.byPrincipal) + len(r.gateway.strangers); n != 0 {
 		t.Errorf("%d connections are remembered", n)
 	}
 }

@@ -21,8 +21,10 @@ import (
 // conn is one MQTT connection. Its goroutine reads and parses; see the package comment for who writes.
 type conn struct {
 	gateway *Gateway
-	raw     net.Conn // the socket
-	net     net.Conn // raw, or TLS over it
+	raw     net.Conn   // the socket
+	net     net.Conn   // raw, or TLS over it
+	src     io.Reader  // what gives bytes of MQTT: net, or ws
+	ws      *webSocket // nil without
 	cork    *corkConn
 	kind    Kind // the listener it came in by
 	remote  netip.Addr
@@ -63,9 +65,9 @@ type conn struct {
 }
 
 func newConn(g *Gateway, raw, nc net.Conn) *conn {
-	c := &conn{gateway: g, raw: raw, net: nc, closed: make(chan struct{})}
+	c := &conn{gateway: g, raw: raw, net: nc, src: nc, closed: make(chan struct{})}
 	c.in.c = c
-	c.alive.c, c.unacked.c, c.unacked.unacked = c, c, true
+	c.alive.c, c.unacked.c, c.unacked.why = c, c, unacknowledged
 	c.out.c = c
 	c.out.run = c.out.write
 	c.remote = addrOf(raw)
@@ -108,6 +110,7 @@ func (c *conn) fail(cause broker.Cause) { c.out.Kick(cause) }
 func (c *conn) end() {
 	c.setCause(broker.Cause{Reason: broker.ConnectionLost, Text: "the connection was lost"})
 	c.hurry()
+	c.out.farewell()
 	c.out.finish()
 	if !c.hungUp.Load() {
 		c.shut()
@@ -123,6 +126,7 @@ func (c *conn) end() {
 	c.rb.free()
 	c.gateway.noteClosed(c, cause)
 	c.linger()
+	c.leaveWaiting()
 	c.gateway.forget(c)
 }
 
@@ -142,9 +146,12 @@ func (c *conn) read() {
 		}
 		c.pause()
 		before := c.rb.w
-		if err := c.rb.fill(c.net); err != nil {
+		if err := c.rb.fill(c.src); err != nil {
 			c.lost(err)
 			return
+		}
+		if c.ws != nil && c.ws.full {
+			c.rb.grow()
 		}
 		if c.cause.Load() != nil { // it was ended meanwhile: what comes now is too late
 			return
@@ -157,6 +164,9 @@ func (c *conn) read() {
 
 // lost notes how the socket ended.
 func (c *conn) lost(err error) {
+	if c.ws != nil && c.lostFrames(err) {
+		return
+	}
 	text := "the connection was lost: " + err.Error()
 	switch {
 	case errors.Is(err, io.EOF):

@@ -67,7 +67,7 @@ func (c *conn) firstPacket() (mqtt.Frame, error) {
 		if c.rb.w == len(c.rb.buf) { // memory follows what came, not what was announced
 			c.rb.room(min(mqtt.Need(c.rb.bytes()), 2*c.rb.w))
 		}
-		if err := c.rb.fill(c.net); err != nil {
+		if err := c.rb.fill(c.src); err != nil {
 			return f, err
 		}
 	}
@@ -208,6 +208,9 @@ func errClientID(text string) error {
 // identify makes the caller of the connection. A certificate's connection is registered first, so that no change of
 // its rights is missed.
 func (c *conn) identify() error {
+	if c.ws != nil {
+		return c.identifySigner()
+	}
 	if c.identity == nil {
 		c.caller = c.gateway.anonymous(c.clientID)
 		return nil

@@ -74,8 +74,14 @@ func (c *corkConn) uncork() ([]byte, error) {
 	return buf, err
 }
 
-// send writes buffers with one system call where it can. It belongs to the connection's writer.
-func (c *conn) send(bufs net.Buffers) error {
+// send writes what the outbox gave with one system call where it can. It belongs to the connection's writer.
+func (c *conn) send(out *outgoing) error {
+	bufs := out.bufs
+	if c.ws != nil {
+		f, _ := framingPool.Get().(*framing)
+		defer f.release()
+		bufs = f.frame(c.ws, out)
+	}
 	if len(bufs) == 0 {
 		return nil
 	}
@@ -100,17 +106,45 @@ func (c *conn) send(bufs net.Buffers) error {
 	return uerr
 }
 
-// sendTLS writes each buffer; small ones are put together, since each write is a record.
+// recordSize is the most that one TLS record holds.
+const recordSize = 16 << 10
+
+var recordPool = sync.Pool{New: func() any { return new([recordSize]byte) }}
+
+// sendTLS writes buffers in full records: each write is at least one, so what is small is put together first. Of what is
+// large no more than the beginning of a record is copied.
 func (c *conn) sendTLS(bufs net.Buffers) error {
-	if len(bufs) > 1 && len(bufs[0])+len(bufs[1]) <= 16<<10 {
-		joined := append(append(make([]byte, 0, len(bufs[0])+len(bufs[1])), bufs[0]...), bufs[1]...)
-		bufs[1] = joined
-		bufs = bufs[1:]
+	if len(bufs) == 1 {
+		_, err := c.net.Write(bufs[0])
+		return err
 	}
+	record, _ := recordPool.Get().(*[recordSize]byte)
+	defer recordPool.Put(record)
+	filled := 0
 	for _, b := range bufs {
-		if _, err := c.net.Write(b); err != nil {
-			return err
+		for len(b) > 0 {
+			if filled == 0 && len(b) >= recordSize {
+				whole := len(b) - len(b)%recordSize
+				if _, err := c.net.Write(b[:whole]); err != nil {
+					return err
+				}
+				b = b[whole:]
+				continue
+			}
+			n := copy(record[filled:], b)
+			b = b[n:]
+			if filled += n; filled < recordSize {
+				continue
+			}
+			filled = 0
+			if _, err := c.net.Write(record[:]); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	if filled == 0 {
+		return nil
+	}
+	_, err := c.net.Write(record[:filled])
+	return err
 }

@@ -39,6 +39,7 @@ type Counts struct {
 	SentBytes        atomic.Int64
 
 	Connects, Subscribes, Unsubscribes Tally
+	WebSockets                         Tally // upgrades to MQTT over WebSocket
 
 	ThrottledPublishes atomic.Int64 // discarded at the door, before the broker saw them
 	Dropped            atomic.Int64 // deliveries that a connection could not take

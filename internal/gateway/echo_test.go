@@ -19,6 +19,12 @@ type echo struct {
 	closed   bool
 	messages int
 	pubacks  int
+
+	web  bool // what is read and written is in frames
+	head []byte
+	left int // of the server's frame
+
+	control bool // it is a control frame
 }
 
 func newEcho() *echo {
@@ -44,6 +50,43 @@ func (e *echo) Read(p []byte) (int, error) {
 func (e *echo) Write(p []byte) (int, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	for rest := p; e.web && len(rest) > 0; {
+		rest = e.unframe(rest)
+	}
+	if !e.web {
+		e.take(p)
+	}
+	e.cond.Broadcast()
+	return len(p), nil
+}
+
+// unframe takes a head, a piece of it, or the payload behind it, which is whole: the server writes it at once.
+func (e *echo) unframe(p []byte) (rest []byte) {
+	if e.left > 0 {
+		n := min(e.left, len(p))
+		if !e.control {
+			e.take(p[:n])
+		}
+		e.left -= n
+		return p[n:]
+	}
+	e.head = append(e.head, p[0])
+	size := 2
+	if len(e.head) > 1 && e.head[1] == 126 {
+		size = 4
+	}
+	if len(e.head) < size {
+		return p[1:]
+	}
+	e.left, e.control = int(e.head[1]), e.head[0] != webFin|webData
+	if size == 4 {
+		e.left = int(e.head[2])<<8 | int(e.head[3])
+	}
+	e.head = e.head[:0]
+	return p[1:]
+}
+
+func (e *echo) take(p []byte) {
 	for rest := p; len(rest) > 0; {
 		n, at := 0, 1
 		for shift := 0; ; shift += 7 {
@@ -59,6 +102,9 @@ func (e *echo) Write(p []byte) (int, error) {
 			e.messages++
 			if rest[0]&0x06 != 0 {
 				id := 2 + int(body[0])<<8 + int(body[1])
+				if e.web {
+					e.in = append(e.in, 0x82, 0x84, 0, 0, 0, 0)
+				}
 				e.in = append(e.in, 0x40, 2, body[id], body[id+1])
 			}
 		case 4:
@@ -66,13 +112,14 @@ func (e *echo) Write(p []byte) (int, error) {
 		}
 		rest = rest[at+n:]
 	}
-	e.cond.Broadcast()
-	return len(p), nil
 }
 
 func (e *echo) feed(b []byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.web {
+		e.in = append(append(e.in, frameHead(webFin|webData, 0x80, len(b))...), 0, 0, 0, 0)
+	}
 	e.in = append(e.in, b...)
 	e.cond.Broadcast()
 }
@@ -113,6 +160,31 @@ const fanBatch = 50
 // newFan connects a publisher of 50 messages at a time and so many receivers.
 func newFan(t testing.TB, v, qos byte, receivers int) *fan {
 	r := newRig(t)
+	return r.newFan(v, qos, receivers, newEcho, func(e *echo) { r.serve(e, nil) })
+}
+
+// newWebFan is a fan whose clients come over WebSocket.
+func newWebFan(t testing.TB, v, qos byte, receivers int) *fan {
+	r := newRig(t, withKeys)
+	s := r.signer(allowAll)
+	id, err := r.keys.Identify(t.Context(), s.AccessKeyID, "")
+	must(t, err)
+	fresh := func() *echo {
+		e := newEcho()
+		e.web = true
+		return e
+	}
+	return r.newFan(v, qos, receivers, fresh, func(e *echo) {
+		c := newConn(r.gateway, e, e)
+		c.ws = newWebSocket(c, id, time.Now().Add(time.Hour), protocolMQTTName, nil)
+		c.src = c.ws
+		if !r.gateway.serveConn(c, nil) {
+			t.Fatal("the gateway is closing")
+		}
+	})
+}
+
+func (*rig) newFan(v, qos byte, receivers int, newEcho func() *echo, serve func(*echo)) *fan {
 	f := &fan{pub: newEcho()}
 	words := &client{version: v}
 	for i := range receivers {
@@ -120,11 +192,11 @@ func newFan(t testing.TB, v, qos byte, receivers int) *fan {
 		f.receivers = append(f.receivers, e)
 		e.feed(append(hello{id: fmt.Sprint("r", i), clean: true}.bytes(v), words.subscribe(1, qos, "t/+")...))
 		e.feed(words.publish("t/ready", "x", qos, 1))
-		r.serve(e, nil)
+		serve(e)
 		e.await(1, 0)
 	}
 	f.pub.feed(hello{id: "pub", clean: true}.bytes(v))
-	r.serve(f.pub, nil)
+	serve(f.pub)
 	for i := range fanBatch {
 		f.batch = append(f.batch, words.publish("t/a", payload(100), qos, uint16(i+1))...)
 	}

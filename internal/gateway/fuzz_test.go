@@ -1,9 +1,15 @@
 package gateway
 
 import (
+	"bufio"
+	"bytes"
+	"io"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // FuzzConn sends anything behind a good CONNECT: nothing panics, nothing hangs, and another client is not harmed.
@@ -57,5 +63,71 @@ func FuzzConnect(f *testing.F) {
 				other.ping()
 			}
 		})
+	})
+}
+
+// FuzzWebSocket sends anything behind an upgrade and a good CONNECT: nothing panics, nothing hangs, what the server sends
+// is well-formed, and another client is not harmed.
+func FuzzWebSocket(f *testing.F) {
+	c := &client{version: 5}
+	f.Add(webFrame(webFin|webData, c.publish("a/b", "x", 1, 1), pingreq(), disconnect()))
+	f.Add(slices.Concat(webFrame(webData, pingreq()[:1]), webFrame(webFin|webPing, []byte("x")), webFrame(webFin|webMore, pingreq()[1:])))
+	f.Add(closing(1000, "bye"))
+	f.Add(webFrame(webFin|webClose, []byte{3}))
+	f.Add(webFrame(webFin|webText, []byte("x")))
+	f.Add(append(frameHead(webFin|webData, 0x80, 1<<40), testMask[:]...))
+	f.Add([]byte{0x82, 2, 0xC0, 0})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		bubble(t, func(t *testing.T, r *rig) {
+			const own = "another/client/alone"
+			s := r.signer(allowAll)
+			other := r.joinWeb(s, 5, "another")
+			other.sub(1, own)
+			r.talk(t, r.piped(), s, 5, append(webFrame(webFin|webData, hello{id: "fuzz", clean: true}.bytes(5)), data...))
+			other.seen()
+			other.send(other.publish(own, "fine", 1, 9))
+			if got := other.seen(); len(got) != 2 || !slices.Contains(got, "PUBACK 9") {
+				t.Errorf("the other client got %q", got)
+			}
+		}, withKeys)
+	})
+}
+
+// FuzzUpgrade sends anything as an HTTP request: what becomes a WebSocket is an upgrade by another reader's rules too, and
+// nobody who did not sign gets farther than CONNECT.
+func FuzzUpgrade(f *testing.F) {
+	good := strings.Join(asked(nobody.address()), "\r\n") + "\r\n\r\n"
+	f.Add([]byte(good))
+	f.Add([]byte(strings.Replace(good, "/mqtt", "/mqtt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a%2F20000101%2Fb%2Fiotdata%2Faws4_request&X-Amz-Date=20000101T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature=00", 1)))
+	f.Add([]byte(strings.Replace(good, "13", "8", 1)))
+	f.Add([]byte(strings.Replace(good, "mqtt\r\n\r\n", "mqttv3.1, mqtt\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n", 1)))
+	f.Add(append([]byte(good), webFrame(webFin|webData, hello{id: "c", clean: true}.bytes(5))...))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		bubble(t, func(t *testing.T, r *rig) {
+			nc := r.piped()
+			got := make(chan []byte)
+			go func() {
+				b, _ := io.ReadAll(nc)
+				got <- b
+			}()
+			must(t, nc.SetDeadline(time.Now().Add(time.Minute)))
+			_, _ = nc.Write(data)
+			synctest.Wait()
+			_ = nc.Close()
+			answer := <-got
+			if !bytes.HasPrefix(answer, []byte("HTTP/1.1 101 ")) {
+				return
+			}
+			req, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(data)))
+			if err != nil || req.Method != http.MethodGet || !strings.EqualFold(req.Header.Get("Sec-WebSocket-Version"), "13") {
+				t.Errorf("%q became a WebSocket", data)
+			}
+			_, frames, _ := bytes.Cut(answer, []byte("\r\n\r\n"))
+			for _, words := range (&client{version: 5}).webFrames(t, frames) {
+				if strings.HasPrefix(words, "CONNACK 00") {
+					t.Errorf("%q connects without a signature", data)
+				}
+			}
+		}, withKeys)
 	})
 }

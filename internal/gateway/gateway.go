@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/mqtt"
@@ -26,6 +27,11 @@ type Config struct {
 	Journal *journal.Journal
 	// HTTP answers what is not MQTT on the listeners that speak HTTP; nil answers 501.
 	HTTP http.Handler
+	// Guard knows the access keys that sign upgrades to MQTT over WebSocket; nil refuses signed upgrades.
+	Guard *awsapi.Guard
+	// MayUpgrade is asked before an upgrade is looked at; its error is the answer, and for it to record. nil takes all:
+	// who serves web pages on a listener keeps those of others away.
+	MayUpgrade func(*http.Request) error
 	// PerAddress caps sockets of one address that have not been let in yet; 0 means 256. Loopback is never capped.
 	PerAddress int
 }
@@ -35,6 +41,7 @@ type Gateway struct {
 	broker    *broker.Broker
 	registry  *registry.Registry
 	authority *registry.Authority
+	guard     *awsapi.Guard
 	limits    *broker.Limits
 	log       *slog.Logger
 	journal   *journal.Journal
@@ -42,19 +49,21 @@ type Gateway struct {
 	wheel     *wheel
 	epoch     time.Time
 	all       *policy.Set
-	stopNews  func()
+	stopNews  []func()
 	counts    Counts
 
 	handshakes chan struct{} // bounds the handshakes at once
 	perAddress int
 	waiting    waitingRoom
+	mayUpgrade func(*http.Request) error
 
-	mu        sync.Mutex
-	closing   bool
-	listeners []net.Listener
-	conns     map[*conn]struct{}
-	strangers map[net.Conn]struct{} // sockets before they are connections
-	byCert    map[string]map[*conn]struct{}
+	mu          sync.Mutex
+	closing     bool
+	listeners   []net.Listener
+	ports       map[Kind]int // of the listeners
+	conns       map[*conn]struct{}
+	strangers   map[net.Conn]struct{}         // sockets before they are connections
+	byPrincipal map[string]map[*conn]struct{} // see principals
 
 	accepting sync.WaitGroup
 	serving   sync.WaitGroup
@@ -65,27 +74,35 @@ func New(cfg Config) *Gateway {
 	if cfg.PerAddress == 0 {
 		cfg.PerAddress = 256
 	}
+	if cfg.MayUpgrade == nil {
+		cfg.MayUpgrade = func(*http.Request) error { return nil }
+	}
 	g := &Gateway{
-		broker:     cfg.Broker,
-		registry:   cfg.Registry,
-		authority:  cfg.Authority,
-		limits:     cfg.Broker.Limits(),
-		log:        cfg.Log,
-		journal:    cfg.Journal,
-		epoch:      time.Now(),
-		all:        policy.AllowAll(),
-		handshakes: make(chan struct{}, 4*runtime.GOMAXPROCS(0)),
-		perAddress: cfg.PerAddress,
-		waiting:    waitingRoom{m: map[string]int{}},
-		conns:      map[*conn]struct{}{},
-		strangers:  map[net.Conn]struct{}{},
-		byCert:     map[string]map[*conn]struct{}{},
+		broker:      cfg.Broker,
+		registry:    cfg.Registry,
+		authority:   cfg.Authority,
+		guard:       cfg.Guard,
+		mayUpgrade:  cfg.MayUpgrade,
+		limits:      cfg.Broker.Limits(),
+		log:         cfg.Log,
+		journal:     cfg.Journal,
+		epoch:       time.Now(),
+		all:         policy.AllowAll(),
+		handshakes:  make(chan struct{}, 4*runtime.GOMAXPROCS(0)),
+		perAddress:  cfg.PerAddress,
+		waiting:     waitingRoom{m: map[string]int{}},
+		conns:       map[*conn]struct{}{},
+		strangers:   map[net.Conn]struct{}{},
+		ports:       map[Kind]int{},
+		byPrincipal: map[string]map[*conn]struct{}{},
 	}
 	g.wheel = newWheel(g)
 	g.http = newHTTPDoor(g, cfg.HTTP)
-	g.stopNews = func() {}
 	if g.registry != nil {
-		g.stopNews = g.registry.OnChange(g.certificateChanged)
+		g.stopNews = append(g.stopNews, g.registry.OnChange(g.certificateChanged))
+	}
+	if g.guard != nil {
+		g.stopNews = append(g.stopNews, g.guard.Keys().OnChange(g.keysChanged))
 	}
 	return g
 }
@@ -96,45 +113,6 @@ func (g *Gateway) now() int64 { return int64(time.Since(g.epoch)) }
 // anonymous is the one principal of the plain mqtt listener: it may do everything.
 func (g *Gateway) anonymous(clientID string) *broker.Caller {
 	return broker.NewCaller("anonymous", clientID, g.all, &policy.Connection{ClientID: clientID, HasClientID: true})
-}
-
-// register makes a connection known under its certificate.
-func (g *Gateway) register(c *conn) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	id := c.identity.CertificateID
-	if g.byCert[id] == nil {
-		g.byCert[id] = map[*conn]struct{}{}
-	}
-	g.byCert[id][c] = struct{}{}
-}
-
-// forget is the opposite of serveConn and register.
-func (g *Gateway) forget(c *conn) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.conns, c)
-	if c.identity == nil {
-		return
-	}
-	id := c.identity.CertificateID
-	delete(g.byCert[id], c)
-	if len(g.byCert[id]) == 0 {
-		delete(g.byCert, id)
-	}
-}
-
-// certificateChanged brings a change of a certificate, its policies or its things to the connections that use it.
-func (g *Gateway) certificateChanged(id string) {
-	g.mu.Lock()
-	conns := make([]*conn, 0, len(g.byCert[id]))
-	for c := range g.byCert[id] {
-		conns = append(conns, c)
-	}
-	g.mu.Unlock()
-	for _, c := range conns {
-		c.rightsChanged()
-	}
 }
 
 // Shutdown closes the listeners, tells every client (v5: 0x8B) and waits for the connections to end. When ctx ends
@@ -172,7 +150,9 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		<-done
 		err = ctx.Err()
 	}
-	g.stopNews()
+	for _, stop := range g.stopNews {
+		stop()
+	}
 	g.wheel.close()
 	return err
 }

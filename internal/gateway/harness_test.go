@@ -19,7 +19,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/iam"
 	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/registry"
 	"github.com/thingwire/thingwire/internal/store/mem"
@@ -35,6 +37,9 @@ type rig struct {
 	authority *registry.Authority
 	gateway   *Gateway
 	journal   *journal.Journal
+	keys      *iam.Directory // nil without withKeys
+	guard     *awsapi.Guard
+	closeKeys func()
 	book      *logBook
 	listeners map[Kind]string
 }
@@ -63,6 +68,7 @@ func newRig(t testing.TB, opts ...rigOption) *rig {
 	must(t, err)
 	r.gateway = New(Config{
 		Broker: r.broker, Registry: r.registry, Authority: r.authority, Log: log, Journal: r.journal,
+		Guard: r.guard,
 	})
 	t.Cleanup(r.close)
 	return r
@@ -71,6 +77,9 @@ func newRig(t testing.TB, opts ...rigOption) *rig {
 func (r *rig) close() {
 	r.store.Release()
 	r.shutdown()
+	if r.closeKeys != nil {
+		r.closeKeys()
+	}
 	r.broker.Close()
 	r.registry.Close()
 	must(r.t, r.journal.Close())

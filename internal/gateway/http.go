@@ -25,6 +25,7 @@ func newHTTPDoor(g *Gateway, h http.Handler) *httpDoor {
 	if h == nil {
 		h = http.HandlerFunc(notThere)
 	}
+	h = g.overWebSocket(h)
 	d := &httpDoor{conns: make(chan net.Conn), quit: make(chan struct{}), done: make(chan struct{})}
 	d.server = &http.Server{
 		Handler:           h,
@@ -55,11 +56,11 @@ func notThere(w http.ResponseWriter, _ *http.Request) {
 }
 
 // take hands a socket to the server. The server never sees a bare *tls.Conn: it closes ALPN names it does not know.
-func (d *httpDoor) take(p *Peer, nc net.Conn, first []byte) {
+func (d *httpDoor) take(c *replayConn) {
 	select {
-	case d.conns <- &replayConn{Conn: nc, peer: p, first: first}:
+	case d.conns <- c:
 	case <-d.quit:
-		_ = nc.Close() // the end
+		_ = c.Close() // the end
 	}
 }
 
@@ -92,9 +93,10 @@ func (d *httpDoor) shutdown(ctx context.Context) error {
 	return err
 }
 
-// replayConn gives back what the first look has read.
+// replayConn gives back what the first look has read, and carries what an upgrade needs.
 type replayConn struct {
 	net.Conn
+	cork  *corkConn // under TLS, nil without
 	peer  *Peer
 	first []byte
 }

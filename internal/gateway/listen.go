@@ -50,6 +50,9 @@ func (g *Gateway) Listen(kind Kind, addr string) (net.Addr, error) {
 		return nil, fault.New(fault.Unavailable, "the gateway is shutting down")
 	}
 	g.listeners = append(g.listeners, l)
+	if a, ok := l.Addr().(*net.TCPAddr); ok {
+		g.ports[kind] = a.Port
+	}
 	g.accepting.Go(func() { g.accept(kind, l) })
 	return l.Addr(), nil
 }
@@ -154,7 +157,7 @@ func (g *Gateway) meet(kind Kind, tc *tls.Config, raw net.Conn, state *tls.Conne
 			return nil, nil, err
 		}
 	}
-	speaks, first, err := firstLook(kind, state.NegotiatedProtocol, nc)
+	speaks, first, err := g.firstLook(kind, state.NegotiatedProtocol, nc)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -163,7 +166,7 @@ func (g *Gateway) meet(kind Kind, tc *tls.Config, raw net.Conn, state *tls.Conne
 	}
 	if speaks == protocolHTTP {
 		g.known(raw)
-		g.http.take(newPeer(kind, nc, state), nc, first)
+		g.http.take(&replayConn{Conn: nc, cork: cork, peer: newPeer(kind, raw, state), first: first})
 		return nil, nil, nil
 	}
 	if kind == MQTT || kind == MQTTS {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 
@@ -18,7 +19,7 @@ const (
 
 // firstLook tells MQTT from HTTP: by the negotiated ALPN name, else by the first bytes, which it gives back. What the
 // listener does not speak is refused in words, in the protocol that the client seems to speak.
-func firstLook(kind Kind, alpn string, nc net.Conn) (protocol, []byte, error) {
+func (g *Gateway) firstLook(kind Kind, alpn string, nc net.Conn) (protocol, []byte, error) {
 	switch alpn {
 	case alpnMQTTCertificate:
 		return protocolMQTT, nil, nil
@@ -41,7 +42,7 @@ func firstLook(kind Kind, alpn string, nc net.Conn) (protocol, []byte, error) {
 		return 0, nil, fault.New(fault.Invalid, "MQTT without its ALPN name on listener %s", kind).
 			WithRemedy("connect to the mqtts listener, or offer ALPN %q", alpnMQTTCertificate)
 	case isHTTP && (kind == MQTTS || kind == MQTT):
-		refuseHTTP(nc, kind)
+		g.refuseHTTP(nc, kind, first)
 		return 0, nil, fault.New(fault.Invalid, "HTTP on listener %s, which speaks MQTT", kind).
 			WithRemedy("use the https or the api listener")
 	case isHTTP, onlyHTTP:
@@ -64,8 +65,25 @@ func looksLikeHTTP(b []byte) bool {
 	return false
 }
 
-func refuseHTTP(nc net.Conn, kind Kind) {
-	text := "this is the " + string(kind) + " listener of Thingwire: it speaks MQTT. HTTP is on the https and api listeners (see endpoints.json).\n"
+func (g *Gateway) refuseHTTP(nc net.Conn, kind Kind, first []byte) {
+	text := "this is the " + string(kind) + " listener of Thingwire: it speaks MQTT. "
+	if bytes.HasPrefix(first, []byte("GET "+mqttPath)) {
+		text += "MQTT over WebSocket is on " + g.webSocketAddress() + ".\n"
+	} else {
+		text += "HTTP is on the https and api listeners (see endpoints.json).\n"
+	}
 	_, _ = fmt.Fprintf(nc, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", // the connection ends either way
 		len(text), text)
+}
+
+// webSocketAddress says where MQTT over WebSocket is spoken.
+func (g *Gateway) webSocketAddress() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, kind := range []Kind{API, Shared} {
+		if port := g.ports[kind]; port != 0 {
+			return fmt.Sprintf("the %s listener (wss, port %d)", kind, port)
+		}
+	}
+	return "the api or the shared listener (wss), which this server has not opened"
 }

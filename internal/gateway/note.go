@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/mqtt"
@@ -40,6 +41,8 @@ func (c *conn) entry(event string) journal.Entry {
 		e.PrincipalID = c.caller.Principal
 	case c.identity != nil:
 		e.PrincipalID = c.identity.CertificateID
+	case c.ws != nil && c.ws.signer != nil:
+		e.PrincipalID = awsapi.PrincipalOf(c.ws.signer)
 	}
 	if c.identity != nil {
 		if t := c.identity.Thing(c.clientID); t != nil {

@@ -202,7 +202,7 @@ func (o *outbox) finish() {
 
 // ready reports whether there is something that may be sent now.
 func (o *outbox) ready() bool {
-	if len(o.control) > 0 || o.ending || !o.skipped.empty() {
+	if len(o.control) > 0 || o.ending || !o.skipped.empty() || o.c.ws.ponging() {
 		return true
 	}
 	b := o.cursor

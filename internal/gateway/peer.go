@@ -22,6 +22,7 @@ type Peer struct {
 	Addr     netip.AddrPort // the client's address; not valid where the socket has none
 	Domain   string         // the name that the client asked for by SNI
 
+	raw   net.Conn            // the socket
 	chain []*x509.Certificate // what the client showed, its own first; it has proved to have the key
 }
 
@@ -49,9 +50,9 @@ func PeerOf(ctx context.Context) Peer {
 // it what they may answer there.
 func ListenerOf(ctx context.Context) Kind { return PeerOf(ctx).Listener }
 
-func newPeer(kind Kind, nc net.Conn, state *tls.ConnectionState) *Peer {
-	p := &Peer{Listener: kind, Domain: state.ServerName, chain: state.PeerCertificates}
-	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+func newPeer(kind Kind, raw net.Conn, state *tls.ConnectionState) *Peer {
+	p := &Peer{Listener: kind, Domain: state.ServerName, raw: raw, chain: state.PeerCertificates}
+	if a, ok := raw.RemoteAddr().(*net.TCPAddr); ok {
 		p.Addr = netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), a.AddrPort().Port())
 	}
 	return p

@@ -59,8 +59,8 @@ func (rb *readBuffer) fill(src io.Reader) error {
 	free := len(rb.buf) - rb.w
 	n, err := src.Read(rb.buf[rb.w:])
 	rb.w += n
-	if n == free && int(rb.class) < len(readSizes)-2 {
-		rb.class++ // takes effect with the next room or lend
+	if n == free {
+		rb.grow()
 	}
 	if n > len(rb.buf)/8 {
 		rb.small = 0
@@ -71,6 +71,13 @@ func (rb *readBuffer) fill(src io.Reader) error {
 		return nil
 	}
 	return err
+}
+
+// grow makes the next buffer larger: a read has filled this one. It takes effect with the next room or lend.
+func (rb *readBuffer) grow() {
+	if int(rb.class) < len(readSizes)-2 {
+		rb.class++
+	}
 }
 
 // room makes room for a packet of need bytes in all (0: any more bytes) in place. Nobody may alias the buffer.

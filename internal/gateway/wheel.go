@@ -21,15 +21,24 @@ type wheel struct {
 	slots [wheelSlots]*spoke // the first of each list
 }
 
-// spoke is a connection's place on the wheel: it has one for its keep-alive and one for what is not acknowledged. All
-// but c and unacked are under wheel.mu.
+// spoke is a connection's place on the wheel: it has one for each reason to look at it. All but c and why are under
+// wheel.mu.
 type spoke struct {
 	c          *conn
-	unacked    bool
+	why        reason
 	slot       int // 0 is free: slots are counted from 1 here
 	prev, next *spoke
 	off        bool // the connection is closed
 }
+
+// reason is why the wheel looks at a connection.
+type reason uint8
+
+const (
+	keepAlive      reason = iota
+	unacknowledged        // messages that the client should have acknowledged
+	lifetime              // of a WebSocket
+)
 
 // wheelSlots is more seconds than one and a half times the longest keep-alive, 1,200 s.
 const wheelSlots = 2048
@@ -48,8 +57,13 @@ func (w *wheel) close() {
 // seconds is a clock that costs nothing to read.
 func (w *wheel) seconds() uint32 { return w.tick.Load() }
 
-// add looks after a connection's keep-alive until remove.
-func (w *wheel) add(c *conn) { w.put(&c.alive, c.patience()) }
+// add looks after a connection's keep-alive, and the end of its WebSocket, until remove.
+func (w *wheel) add(c *conn) {
+	w.put(&c.alive, c.patience())
+	if c.ws != nil {
+		w.put(&c.ws.life, time.Until(c.ws.until))
+	}
+}
 
 // watch looks once, in so much time, for messages that the client has not acknowledged.
 func (w *wheel) watch(c *conn, in time.Duration) { w.put(&c.unacked, in) }
@@ -75,10 +89,16 @@ func (w *wheel) put(s *spoke, in time.Duration) {
 func (w *wheel) remove(c *conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, s := range []*spoke{&c.alive, &c.unacked} {
-		w.unlink(s)
-		s.off = true
+	w.retire(&c.alive)
+	w.retire(&c.unacked)
+	if c.ws != nil {
+		w.retire(&c.ws.life)
 	}
+}
+
+func (w *wheel) retire(s *spoke) {
+	w.unlink(s)
+	s.off = true
 }
 
 func (w *wheel) unlink(s *spoke) {
@@ -113,10 +133,13 @@ func (w *wheel) run() {
 func (w *wheel) turn() {
 	at := int(w.tick.Add(1)) % wheelSlots
 	for s := w.take(at); s != nil; s = w.take(at) {
-		if s.unacked {
-			s.c.out.redeliver()
-		} else {
+		switch s.why {
+		case keepAlive:
 			w.keepAlive(s.c)
+		case unacknowledged:
+			s.c.out.redeliver()
+		case lifetime:
+			s.c.ws.age()
 		}
 	}
 }

@@ -19,9 +19,11 @@ func (o *outbox) write() {
 		if !ok {
 			break
 		}
-		err := o.c.send(out.bufs)
+		err := o.c.send(&out)
 		o.c.gateway.counts.SentBytes.Add(int64(out.bytes + len(out.control)))
-		out.skipped.skip(o.c.session)
+		if !out.skipped.empty() {
+			out.skipped.skip(o.c.session)
+		}
 		if !o.wrote(&out, err) {
 			break
 		}
@@ -34,6 +36,8 @@ type outgoing struct {
 	bytes   int // of blocks
 	control []byte
 	skipped kept
+
+	pong, bye []byte // control frames of a WebSocket, before and behind the packets
 }
 
 // next takes what may be sent now. When there is nothing the writer is gone, and ends the connection if that was all
@@ -49,7 +53,8 @@ func (o *outbox) next() (out outgoing, ok bool) {
 	}
 	o.collect(&out)
 	o.c.iov = out.bufs[:0]
-	if len(out.bufs) > 0 || !out.skipped.empty() {
+	out.pong, out.bye = o.c.ws.takeFrames(o.ending)
+	if len(out.bufs) > 0 || !out.skipped.empty() || out.pong != nil || out.bye != nil {
 		return out, true
 	}
 	o.spare = out.control

@@ -110,7 +110,7 @@ func Remedy(e *Entry) string {
 const (
 	allowIt    = "allow it in a policy of this principal (the cause says what comes nearest), or change what the client asks for; a changed policy holds at once"
 	newOne     = "make a new one with `thingwire thing create`, or register and activate the one the device has"
-	rightsGone = "its certificate or its policies were changed; activate the certificate again (aws iot update-certificate --new-status ACTIVE) or give the device another"
+	rightsGone = "its certificate or its access key was taken back: activate it again (aws iot update-certificate --new-status ACTIVE, aws iam update-access-key --status Active) or give the client another"
 	libraryBug = "the client broke a rule of MQTT: look for a bug or an old version of its library; the cause names the packet and the rule"
 )
 

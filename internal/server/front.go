@@ -77,6 +77,20 @@ func (r *rooms) sameOrigin(log *slog.Logger, next http.Handler) http.Handler {
 	})
 }
 
+// mayUpgrade keeps web pages of others away from the console's WebSocket too, which the gateway answers itself.
+func (r *rooms) mayUpgrade(log *slog.Logger) func(*http.Request) error {
+	return func(req *http.Request) error {
+		if gateway.ListenerOf(req.Context()) != gateway.Console {
+			return nil
+		}
+		err := checkOrigin(req)
+		if err != nil {
+			r.noteForeign(log, req, err)
+		}
+		return err
+	}
+}
+
 // noteForeign counts and records a request that the console refused.
 func (r *rooms) noteForeign(log *slog.Logger, req *http.Request, err error) {
 	r.meters.foreign.Inc()

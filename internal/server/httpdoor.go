@@ -1,7 +1,6 @@
 package server
 
 import (
-	"errors"
 	"log/slog"
 	"net/http"
 
@@ -10,7 +9,6 @@ import (
 	"github.com/thingwire/thingwire/internal/control"
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/gateway"
-	"github.com/thingwire/thingwire/internal/iam"
 	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/registry"
 	"github.com/thingwire/thingwire/internal/sigv4"
@@ -82,11 +80,11 @@ func (d *httpDoor) note(w http.ResponseWriter, req *http.Request, err error) {
 		EventType: journal.AuthNError, LogLevel: journal.LevelError, Protocol: "HTTP", TraceID: awsapi.RequestID(w),
 		AuthType: "AWS_SIGV4", Listener: string(peer.Listener), ServerName: peer.Domain, Packet: req.Method,
 	}, err)
-	if reason := signatureReason(err); reason != "" {
+	if reason := awsapi.LogReason(err); reason != "" {
 		e.Reason = reason
 	}
-	if s, err := sigv4.Parse(req); err == nil {
-		e.PrincipalID = s.AccessKeyID
+	if key := awsapi.ClaimedKey(req); key != "" {
+		e.PrincipalID = key
 	} else if id := peer.CertificateID(); id != "" {
 		e.AuthType, e.PrincipalID = "AWS_X509", id
 	}
@@ -96,19 +94,4 @@ func (d *httpDoor) note(w http.ResponseWriter, req *http.Request, err error) {
 	d.rooms.journal.Record(e)
 	d.log.InfoContext(req.Context(), "request refused", slog.String("request", e.TraceID), slog.String("from", peer.Addr.String()),
 		slog.String("cause", e.Cause))
-}
-
-// signatureReason is the name that AWS's logs have for a refused signature, empty for other errors.
-func signatureReason(err error) string {
-	switch {
-	case errors.Is(err, sigv4.ErrMissing):
-		return journal.ReasonNotAuthenticated
-	case errors.Is(err, sigv4.ErrExpired), errors.Is(err, sigv4.ErrNotYetCurrent), errors.Is(err, iam.ErrExpiredToken):
-		return journal.ReasonTokenExpired
-	case errors.Is(err, sigv4.ErrDoesNotMatch), errors.Is(err, sigv4.ErrScope):
-		return journal.ReasonSignatureMismatch
-	case errors.Is(err, sigv4.ErrIncomplete), errors.Is(err, iam.ErrUnrecognizedClient):
-		return journal.ReasonTokenInvalid
-	}
-	return ""
 }

@@ -121,6 +121,7 @@ func gatewayMetrics(n *gateway.Counts) []prometheus.Collector {
 		gauge("thingwire_connections", "Clients that are connected.", func() float64 { return float64(n.Connected.Load()) }),
 	}
 	all = append(all, tally("thingwire_connects_total", "CONNECT packets, by result.", &n.Connects)...)
+	all = append(all, tally("thingwire_websockets_total", "Upgrades to MQTT over WebSocket, by result.", &n.WebSockets)...)
 	all = append(all, tally("thingwire_subscribes_total", "SUBSCRIBE requests that were granted, and filters that were refused, by result.", &n.Subscribes)...)
 	all = append(all, tally("thingwire_unsubscribes_total", "UNSUBSCRIBE requests, by result.", &n.Unsubscribes)...)
 	for i, reason := range gateway.DisconnectReasons {

@@ -175,6 +175,7 @@ func (r *rooms) openBroker(ctx context.Context, log *slog.Logger) (err error) {
 func (r *rooms) openDoors(_ context.Context, log *slog.Logger) error {
 	r.gateway = gateway.New(gateway.Config{
 		Broker: r.broker, Registry: r.registry, Authority: r.authority, Log: log, Journal: r.journal, HTTP: r.front(log),
+		Guard: r.guard, MayUpgrade: r.mayUpgrade(log),
 	})
 	r.closers = append(r.closers, func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), doorPatience)
