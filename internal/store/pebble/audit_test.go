@@ -10,7 +10,7 @@ import (
 // that fit, and shared bodies whose counts are right. It returns how many entries and bodies there are.
 func audit(t *testing.T, s *Store) (entries, bodies int) {
 	t.Helper()
-	it, err := s.db.NewIter(nil) // one iterator: one moment
+	it, err := s.now().db.NewIter(nil) // one iterator: one moment
 	if err != nil {
 		t.Fatal(err)
 	}
