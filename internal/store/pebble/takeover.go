@@ -2,7 +2,6 @@ package pebble
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -138,7 +137,7 @@ func (l *life) changes(lost []*flight) ([]change, error) {
 				continue
 			}
 			seen[key] = true
-			bucket, name, _ := strings.Cut(key[1:], "\x00")
+			bucket, name, _ := decodeDocKey([]byte(key))
 			if !l.s.watchers.Watched(bucket) {
 				continue
 			}
