@@ -32,6 +32,22 @@ def now():
     return datetime.datetime.now(datetime.timezone.utc)
 
 
+def session_of(server, keys):
+    return Keys.of_session(aws.client(server, "sts", keys).get_session_token()["Credentials"])
+
+
+def assert_ended(journal, name, client, before, after):
+    """The client was told, within a second, and so was the journal."""
+    assert client.closed.wait(WAIT)
+    client.client.loop_stop()
+    if client.version == V5:
+        assert client.end[2], "MQTT 5 is told by a DISCONNECT"
+    told = journal.told(name, eventType="Disconnect")
+    told.explains("access key", "key")
+    ended = datetime.datetime.fromisoformat(told["timestamp"]).replace(tzinfo=datetime.timezone.utc)
+    assert before - datetime.timedelta(seconds=1) < ended < after + datetime.timedelta(seconds=1)
+
+
 def by_boto3_inactive(server, iam, user, key):
     iam.update_access_key(UserName=user, AccessKeyId=key.id, Status="Inactive")
 
@@ -57,39 +73,46 @@ def by_thingwire_disabled(server, iam, user, key):
     ids=lambda f: f.__name__,
 )  # fmt: skip
 def test_connections_end_with_their_key(server, thing, iam, journal, unique, end):
-    """Both versions, and those of a session that the key has made; the user's other key and a device stay."""
+    """Both versions. The user's other key, a session that the key has made, which stands on its user alone as on AWS, and a
+    device stay."""
     user = unique("ending")
     doomed = aws.create_user(server, user, ALL)
     other = iam.create_access_key(UserName=user)["AccessKey"]
     other = Keys(other["AccessKeyId"], other["SecretAccessKey"])
-    session = Keys.of_session(aws.client(server, "sts", doomed).get_session_token()["Credentials"])
-    names = [unique("doomed") for _ in range(3)]
-    clients = [
-        Paho.open(server, presigned(server, keys), name, version)
-        for keys, name, version in zip((doomed, doomed, session), names, (V3, V5, V5))
-    ]
+    session = session_of(server, doomed)
+    clients = {unique("doomed"): version for version in (V3, V5)}
+    clients = {name: Paho.open(server, presigned(server, doomed), name, version) for name, version in clients.items()}
     with (
         Client.open(server, thing, unique("device"), V5) as device,
-        Paho.open(server, presigned(server, other), unique("other"), V5) as bystander,
+        Paho.open(server, presigned(server, other), unique("other"), V5) as colleague,
+        Paho.open(server, presigned(server, session), unique("session"), V5) as temporary,
     ):
         before = now()
         end(server, iam, user, doomed)
         after = now()
-        for name, client in zip(names, clients):
-            assert client.closed.wait(WAIT)
-            told = journal.told(name, eventType="Disconnect")
-            told.explains("access key", "key")
-            ended = datetime.datetime.fromisoformat(told["timestamp"].replace(" ", "T", 1))
-            ended = ended if ended.tzinfo else ended.replace(tzinfo=datetime.timezone.utc)
-            assert before - datetime.timedelta(seconds=1) < ended < after + datetime.timedelta(seconds=1)
-            client.client.loop_stop()
-        assert clients[1].end[2], "MQTT 5 is told by a DISCONNECT"
+        for name, client in clients.items():
+            assert_ended(journal, name, client, before, after)
         # The same URL is refused now.
         again = Paho(server, presigned(server, doomed), unique("again"), V5)
-        assert not again.connected.wait(0) and again.closed.wait(WAIT)
-        assert again.connack is None
-        for client in (device, bystander):
+        assert again.closed.wait(WAIT) and again.connack is None
+        for client in (device, colleague, temporary):
             assert client.publish("still/here", b"x", qos=1)[0] in (0, 0x10)
+
+
+def test_sessions_end_with_their_user(server, iam, journal, unique):
+    user, name = unique("leaving"), unique("temporary")
+    keys = aws.create_user(server, user, ALL)
+    session = session_of(server, keys)
+    client = Paho.open(server, presigned(server, session), name, V5)
+    iam.delete_access_key(UserName=user, AccessKeyId=keys.id)
+    assert client.publish("still/here", b"x", qos=1)[0] in (0, 0x10)
+    iam.delete_user_policy(UserName=user, PolicyName="all")
+    before = now()
+    iam.delete_user(UserName=user)
+    assert_ended(journal, name, client, before, now())
+    data = aws.client(server, "iot-data", session)
+    with pytest.raises(data.exceptions.UnauthorizedException):
+        data.publish(topic="a", payload=b"x")
 
 
 def test_a_policy_taken_back(server, iam, journal, unique):

@@ -122,7 +122,7 @@ def test_keys(server, unique, tmp_path):
     document = tmp_path / "policy.json"
     document.write_text('{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:Publish","Resource":"*"}]}')
     made = json.loads(server.run("key", "create", "--user", user, "--policy", document, "--output", "json").output())
-    keys = Keys(made["AccessKeyId"], made["SecretAccessKey"])
+    keys = Keys(made["accessKeyId"], made["secretAccessKey"])
     data = aws.client(server, "iot-data", keys)
     data.publish(topic="verb/keys", payload=b"x")
     with pytest.raises(data.exceptions.ForbiddenException):

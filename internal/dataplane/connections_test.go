@@ -256,10 +256,15 @@ func TestConnectionsDenied(t *testing.T) {
 		line   string
 		status int
 	}{
-		{"GET /connections/a", 200}, {"GET /connections/a?includeSocketInformation=false", 200},
-		{"GET /connections/a?includeSocketInformation=true", 403}, {"GET /connections/b", 403}, {"GET /connections/never", 403},
-		{"GET /connections/a/subscriptions", 200}, {"GET /connections/b/subscriptions", 403},
-		{"DELETE /connections/b", 403}, {"DELETE /connections/a", 200},
+		{"GET /connections/a", 200},
+		{"GET /connections/a?includeSocketInformation=false", 200},
+		{"GET /connections/a?includeSocketInformation=true", 403},
+		{"GET /connections/b", 403},
+		{"GET /connections/never", 403},
+		{"GET /connections/a/subscriptions", 200},
+		{"GET /connections/b/subscriptions", 403},
+		{"DELETE /connections/b", 403},
+		{"DELETE /connections/a", 200},
 	} {
 		method, uri, _ := strings.Cut(c.line, " ")
 		w.caller.Principal = c.line

@@ -40,14 +40,20 @@ type parameter struct {
 
 var (
 	publishParameters = []parameter{
-		{"qos", readQoS}, {"retain", readRetain}, {"contentType", readContentType}, {"responseTopic", readResponseTopic},
+		{"qos", readQoS},
+		{"retain", readRetain},
+		{"contentType", readContentType},
+		{"responseTopic", readResponseTopic},
 		{"messageExpiry", readExpiry},
 	}
 	getParameters    = []parameter{{"includeSocketInformation", readIncludeSocket}}
 	deleteParameters = []parameter{{"cleanSession", readCleanSession}, {"preventWillMessage", readPreventWill}}
 	directParameters = []parameter{
-		{"topic", readTopic}, {"contentType", readContentType}, {"responseTopic", readResponseTopic},
-		{"confirmation", readConfirmation}, {"timeout", readTimeout},
+		{"topic", readTopic},
+		{"contentType", readContentType},
+		{"responseTopic", readResponseTopic},
+		{"confirmation", readConfirmation},
+		{"timeout", readTimeout},
 	}
 	pageParameters = []parameter{{"nextToken", readToken}, {"maxResults", readMaxResults}}
 )

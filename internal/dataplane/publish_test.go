@@ -51,10 +51,13 @@ func TestPublishEveryParameter(t *testing.T) {
 			[]string{
 				"x-amz-mqtt5-user-properties: W3siZGV2aWNlTmFtZSI6ImFscGhhIn0seyJkZXZpY2VDbnQiOiI0NSJ9XQ==",
 				"x-amz-mqtt5-payload-format-indicator: UTF8_DATA", "x-amz-mqtt5-correlation-data: Y29ycg==",
-			}, "{\"hello\":\"\x00\xff\"}", "dev/ü x/$a1/t", 1, true, 300, all,
+			},
+			"{\"hello\":\"\x00\xff\"}", "dev/ü x/$a1/t", 1, true, 300, all,
 		},
 		{
-			"boto3 with properties as a string", "/topics/a%2Fb", []string{"x-amz-mqtt5-user-properties: Ilt7XCJrXCI6XCJ2XCJ9XSI="}, "str", "a/b", 0, false, 0,
+			"boto3 with properties as a string", "/topics/a%2Fb",
+			[]string{"x-amz-mqtt5-user-properties: Ilt7XCJrXCI6XCJ2XCJ9XSI="},
+			"str", "a/b", 0, false, 0,
 			&broker.Properties{User: []broker.UserProperty{{Key: "k", Value: "v"}}},
 		},
 		{
@@ -62,7 +65,8 @@ func TestPublishEveryParameter(t *testing.T) {
 			[]string{
 				"x-amz-mqtt5-user-properties: W3siZGV2aWNlTmFtZSI6ImFscGhhIn1d", "x-amz-mqtt5-payload-format-indicator: UNSPECIFIED_BYTES",
 				"X-Amz-Mqtt5-Correlation-Data: " + b64("\x00\xff"),
-			}, `{"m":"hi"}`, "a/b", 1, true, 60,
+			},
+			`{"m":"hi"}`, "a/b", 1, true, 60,
 			&broker.Properties{
 				HasPayloadFormat: true, ContentType: "application/json", ResponseTopic: "r/t", CorrelationData: []byte{0, 255},
 				User: []broker.UserProperty{{Key: "deviceName", Value: "alpha"}},
@@ -73,7 +77,9 @@ func TestPublishEveryParameter(t *testing.T) {
 		{"unknown parameters and headers", "/topics/a?x=1&x=2&clientId=y&X-Amz-Date=z", []string{"Content-Type: text/plain"}, "x", "a", 0, false, 0, nil},
 		{"empty properties", "/topics/a?contentType=", []string{"x-amz-mqtt5-correlation-data: "}, "x", "a", 0, false, 0, &broker.Properties{}},
 		{
-			"order and duplicates", "/topics/a", []string{"x-amz-mqtt5-user-properties: " + b64(`[{"b":"1"},{"a":"2"},{"b":"1"},{"b":""}]`)}, "x", "a", 0, false, 0,
+			"order and duplicates", "/topics/a",
+			[]string{"x-amz-mqtt5-user-properties: " + b64(`[{"b":"1"},{"a":"2"},{"b":"1"},{"b":""}]`)},
+			"x", "a", 0, false, 0,
 			&broker.Properties{User: []broker.UserProperty{{Key: "b", Value: "1"}, {Key: "a", Value: "2"}, {Key: "b", Value: "1"}, {Key: "b", Value: ""}}},
 		},
 		{"UTF8_DATA that is none", "/topics/a", []string{"x-amz-mqtt5-payload-format-indicator: UTF8_DATA"}, "\xff", "a", 0, false, 0, &broker.Properties{HasPayloadFormat: true, PayloadFormat: 1}},

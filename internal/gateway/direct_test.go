@@ -104,9 +104,9 @@ func TestDirectMessageWindow(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		c := r.dial()
 		c.hello(5, hello{id: "c", clean: true, props: &packets.Properties{ReceiveMaximum: new(uint16(1))}})
-		first, second := r.sendTo("c", 1), (<-chan error)(nil)
+		first := r.sendTo("c", 1)
 		synctest.Wait()
-		second = r.sendTo("c", 2)
+		second := r.sendTo("c", 2)
 		if n := len(c.seen()); n != 1 {
 			t.Fatalf("%d packets with Receive Maximum 1", n)
 		}

@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,8 +28,15 @@ func signer(s *Server, service string) sigv4.Signer {
 	return sigv4.Signer{AccessKeyID: c.AccessKeyID, Secret: c.Secret.Reveal(), Region: "eu-west-1", Service: service}
 }
 
-// send makes a request to a listener, signed if by is not nil, and gives status, error type and body.
-func send(t *testing.T, s *Server, by *sigv4.Signer, method, url, body string) (*http.Response, string) {
+// reply is what a request got.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// send makes a request to a listener, signed if by is not nil.
+func send(t *testing.T, s *Server, by *sigv4.Signer, method, url, body string) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader([]byte(body)))
 	if err != nil {
@@ -43,11 +51,16 @@ func send(t *testing.T, s *Server, by *sigv4.Signer, method, url, body string) (
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	return read(t, resp)
+}
+
+func read(t *testing.T, resp *http.Response) reply {
+	t.Helper()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, string(text)
+	return reply{resp.StatusCode, resp.Header, string(text)}
 }
 
 // The control plane is behind a signature on api, shared and console, in any region, and nowhere else.
@@ -59,17 +72,17 @@ func TestSignedControlPlane(t *testing.T) {
 	for _, base := range []string{"https://" + s.Addr("api"), "https://" + s.Addr("shared"), "http://" + s.Addr("console")} {
 		for _, service := range []string{"iot", "execute-api"} {
 			by := signer(s, service)
-			resp, body := send(t, s, &by, "POST", base+"/things/lamp", "{}")
-			if resp.StatusCode != 200 || !strings.Contains(body, `"thingName":"lamp"`) {
-				t.Errorf("%s as %s: %d %s", base, service, resp.StatusCode, body)
+			a := send(t, s, &by, "POST", base+"/things/lamp", "{}")
+			if a.status != http.StatusOK || !strings.Contains(a.body, `"thingName":"lamp"`) {
+				t.Errorf("%s as %s: %d %s", base, service, a.status, a.body)
 			}
 		}
 	}
 	by := signer(s, "iot")
 	for _, listener := range []string{"https", "metrics"} {
 		scheme := map[string]string{"https": "https://", "metrics": "http://"}[listener]
-		if resp, body := send(t, s, &by, "GET", scheme+s.Addr(listener)+"/things", ""); resp.StatusCode == 200 {
-			t.Errorf("%s answers the control plane: %s", listener, body)
+		if a := send(t, s, &by, "GET", scheme+s.Addr(listener)+"/things", ""); a.status == http.StatusOK {
+			t.Errorf("%s answers the control plane: %s", listener, a.body)
 		}
 	}
 }
@@ -99,11 +112,11 @@ func TestRefusedSignatures(t *testing.T) {
 				c.spoil(&k)
 				by = &k
 			}
-			resp, body := send(t, s, by, "GET", "https://"+s.Addr("api")+"/things", "")
-			if resp.StatusCode != c.status || resp.Header.Get("X-Amzn-Errortype") != c.error || !json.Valid([]byte(body)) {
-				t.Fatalf("%d %s %s", resp.StatusCode, resp.Header.Get("X-Amzn-Errortype"), body)
+			a := send(t, s, by, "GET", "https://"+s.Addr("api")+"/things", "")
+			if a.status != c.status || a.header.Get("X-Amzn-Errortype") != c.error || !json.Valid([]byte(a.body)) {
+				t.Fatalf("%d %s %s", a.status, a.header.Get("X-Amzn-Errortype"), a.body)
 			}
-			id := resp.Header.Get("X-Amzn-Requestid")
+			id := a.header.Get("X-Amzn-Requestid")
 			for _, e := range s.Journal().Query(journal.Query{}) {
 				if e.TraceID == id {
 					if e.Reason != c.reason || e.Cause == "" || e.Remedy == "" {
@@ -125,11 +138,11 @@ func TestSignedSTS(t *testing.T) {
 	}
 	const form = "Action=GetCallerIdentity&Version=2011-06-15"
 	by := signer(s, "sts")
-	if resp, body := send(t, s, &by, "POST", "https://"+s.Addr("api")+"/", form); resp.StatusCode != 200 || !strings.Contains(body, ":user/"+firstUser) {
-		t.Errorf("%d %s", resp.StatusCode, body)
+	if a := send(t, s, &by, "POST", "https://"+s.Addr("api")+"/", form); a.status != http.StatusOK || !strings.Contains(a.body, ":user/"+firstUser) {
+		t.Errorf("%d %s", a.status, a.body)
 	}
-	if resp, body := send(t, s, nil, "POST", "https://"+s.Addr("api")+"/", form); resp.StatusCode != 403 || !strings.Contains(body, "<Code>MissingAuthenticationToken</Code>") {
-		t.Errorf("%d %s", resp.StatusCode, body)
+	if a := send(t, s, nil, "POST", "https://"+s.Addr("api")+"/", form); a.status != 403 || !strings.Contains(a.body, "<Code>MissingAuthenticationToken</Code>") {
+		t.Errorf("%d %s", a.status, a.body)
 	}
 }
 
@@ -142,12 +155,12 @@ func TestPublishThroughEveryDoor(t *testing.T) {
 	}
 	by := signer(s, "iotdata")
 	for _, base := range []string{"https://" + s.Addr("api"), "https://" + s.Addr("shared"), "http://" + s.Addr("console"), "https://" + s.Addr("https")} {
-		resp, body := send(t, s, &by, "POST", base+"/topics/a%2Fb?qos=1", `{"x":1}`)
-		if resp.StatusCode != 200 || !strings.Contains(body, resp.Header.Get("X-Amzn-Requestid")) {
-			t.Errorf("%s: %d %s", base, resp.StatusCode, body)
+		a := send(t, s, &by, "POST", base+"/topics/a%2Fb?qos=1", `{"x":1}`)
+		if a.status != http.StatusOK || !strings.Contains(a.body, a.header.Get("X-Amzn-Requestid")) {
+			t.Errorf("%s: %d %s", base, a.status, a.body)
 		}
-		if resp, body := send(t, s, nil, "POST", base+"/topics/a%2Fb", "x"); resp.StatusCode != 401 || resp.Header.Get("X-Amzn-Errortype") != "UnauthorizedException" {
-			t.Errorf("%s, unsigned: %d %s", base, resp.StatusCode, body)
+		if a := send(t, s, nil, "POST", base+"/topics/a%2Fb", "x"); a.status != 401 || a.header.Get("X-Amzn-Errortype") != "UnauthorizedException" {
+			t.Errorf("%s, unsigned: %d %s", base, a.status, a.body)
 		}
 	}
 	for _, c := range []struct {
@@ -171,7 +184,7 @@ func publishWithCertificate(t *testing.T, s *Server, listener, alpn string) int 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // it has been read
 	if _, err := io.WriteString(conn, "POST /topics/a/b?qos=1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nhi"); err != nil {
 		t.Fatal(err)
 	}
@@ -179,6 +192,7 @@ func publishWithCertificate(t *testing.T, s *Server, listener, alpn string) int 
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer resp.Body.Close()
 	return resp.StatusCode
 }
 
@@ -211,5 +225,45 @@ func deviceTLS(t *testing.T, s *Server) *tls.Config {
 	return &tls.Config{
 		RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS12,
 		Certificates: []tls.Certificate{{Certificate: [][]byte{block.Bytes}, PrivateKey: key}},
+	}
+}
+
+// What net/http refuses before any handler is asked is answered in AWS's shape too, and the journal knows it by its id.
+func TestUnreadableRequests(t *testing.T) {
+	s := inMemory(t)
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(s.RootPEM())
+	for _, c := range []struct {
+		request string
+		status  int
+	}{
+		{"GET /topics/%zz HTTP/1.1\r\nHost: localhost\r\n\r\n", 400},
+		{"GET /topics HTTP/1.1\r\n\r\n", 400}, // no Host
+		{"POST /topics/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: many\r\n\r\n", 400},
+		{"POST /topics/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+		{"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 40<<10) + "\r\n\r\n", 431},
+		{"GET / HTTP/1.1\r\nHost: localhost\r\nbad header\r\n\r\n", 400},
+	} {
+		conn, err := tls.Dial("tcp", s.Addr("api"), &tls.Config{RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS12})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(conn, c.request) // it may be refused before its end
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("%.40q: %v", c.request, err)
+		}
+		a := read(t, resp)
+		_, _ = resp.Body.Close(), conn.Close() // all is read
+		id := a.header.Get("X-Amzn-Requestid")
+		if a.status != c.status || !json.Valid([]byte(a.body)) || !strings.Contains(a.body, id) || a.header.Get("X-Amzn-Errortype") == "" {
+			t.Errorf("%.40q: %+v", c.request, a)
+		}
+		if !slices.ContainsFunc(s.Journal().Query(journal.Query{}), func(e journal.Entry) bool { return e.TraceID == id }) {
+			t.Errorf("%.40q: the journal does not know %s", c.request, id)
+		}
 	}
 }

@@ -105,7 +105,7 @@ class Tinyproxy:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         config = folder / "tinyproxy.conf"
-        config.write_text("Port {}\nListen 127.0.0.1\nTimeout 60\nMaxClients 20\nLogLevel Connect\n".format(self.port))
+        config.write_text("Port {}\nListen 127.0.0.1\nTimeout 60\nMaxClients 20\nLogLevel Info\n".format(self.port))
         self._process = Process([shutil.which("tinyproxy"), "-d", "-c", config], cwd=folder)
         self._process.wait_for_line(lambda line: "Accepting connections" in line)
 
