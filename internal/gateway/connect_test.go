@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/eclipse/paho.golang/packets"
@@ -212,6 +213,7 @@ func TestTakeOverOfAClientThatDoesNotRead(t *testing.T) {
 		old := r.dialDeaf(nil)
 		old.version = 5
 		old.send(hello{id: "same", clean: true}.bytes(5))
+		synctest.Wait() // else the other one may be the first
 		began := time.Now()
 		now := r.join(5, "same")
 		now.ping()

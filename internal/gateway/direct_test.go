@@ -70,6 +70,7 @@ func TestDirectMessage(t *testing.T) {
 func TestDirectMessageUnconfirmed(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		c := r.join(5, "c")
+		synctest.Wait() // CONNACK comes before the client can be found
 		began := time.Now()
 		err := <-r.sendTo("c", 1)
 		if !errors.Is(err, broker.ErrUnconfirmed) || time.Since(began) != 5*time.Second {
