@@ -7,7 +7,7 @@ import resource
 import pytest
 from botocore import UNSIGNED
 from botocore.exceptions import ClientError
-from harness import aws
+from harness import aws, rawmqtt
 from harness.aws import CLI, OLD_CLI, Keys, OldBoto3
 from harness.journal import Journal
 from harness.paho import V5, Client
@@ -169,6 +169,17 @@ def test_request_entity_too_large(server, thing, boto, catch, unique):
     other = aws.client(server, "iot-data", aws.create_user(server, name, statement("Allow", "iot:*", "*")))
     with Client.open(server, thing, name, V5), catch(other, "RequestEntityTooLargeException", 413):
         other.send_direct_message(clientId=name, topic="large", payload=bytes(128 * 1024 + 1))
+
+
+def test_gateway_timeout(server, thing, boto, catch, unique):
+    """A device that is there and does not acknowledge."""
+    name = unique("silent")
+    device = rawmqtt.Client.open(server.address("mqtts"), thing, name, rawmqtt.V5)
+    with catch(boto, "GatewayTimeoutException", 504) as caught:
+        boto.send_direct_message(clientId=name, topic="direct", payload=b"x", confirmation=True, timeout=1)
+    assert caught.entry["clientId"] == name
+    assert device.expect(rawmqtt.PUBLISH).publish()[:2] == ("direct", b"x")
+    device.close()
 
 
 def test_internal_failure(new_server, unique):
