@@ -168,7 +168,7 @@ func TestWebSocketControlFrames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if n, err := conn.Read(make([]byte, 10)); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("%d, %v", n, err)
 	}
@@ -267,7 +267,7 @@ func (p *proxy) serve() {
 }
 
 func (p *proxy) tunnel(conn net.Conn) {
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	in := bufio.NewReader(conn)
 	req, err := http.ReadRequest(in)
 	if err != nil {
@@ -282,7 +282,7 @@ func (p *proxy) tunnel(conn net.Conn) {
 	if err != nil {
 		return
 	}
-	defer to.Close()
+	defer func() { _ = to.Close() }()
 	_, _ = io.WriteString(conn, "HTTP/1.1 "+p.status+"\r\n\r\n")
 	var wg sync.WaitGroup
 	wg.Go(func() { _, _ = io.Copy(to, in); _ = to.Close() })

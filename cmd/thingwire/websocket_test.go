@@ -130,7 +130,7 @@ func newConnectProxy(t *testing.T) (host, port string, asked <-chan string) {
 }
 
 func connectTunnel(near net.Conn, seen chan<- string) {
-	defer near.Close()
+	defer func() { _ = near.Close() }()
 	req, err := http.ReadRequest(bufio.NewReader(near))
 	if err != nil {
 		return

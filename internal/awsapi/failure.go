@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -27,6 +28,15 @@ func (f *Failure) Write(w http.ResponseWriter) {
 	Begin(w)
 	w.Header()["X-Amzn-Errortype"] = []string{f.Name}
 	WriteJSON(w, f.Status, f)
+}
+
+// Body is the JSON text of the failure.
+func (f *Failure) Body() []byte {
+	body, err := json.Marshal(f)
+	if err != nil {
+		return []byte(`{"message":"the failure cannot be written"}`)
+	}
+	return body
 }
 
 // Status is an HTTP status and the name that goes with it.

@@ -13,21 +13,21 @@ import (
 	"github.com/thingwire/thingwire/internal/sigv4"
 )
 
-// queryCode is an error code of the Query protocol that no kind has alone (IAM API reference, "Common Errors").
-type queryCode string
+// queryCodeError is an error code of the Query protocol that no kind has alone (IAM API reference, "Common Errors").
+type queryCodeError string
 
 const (
-	codeInvalidAction  queryCode = "InvalidAction"
-	codeMissingAction  queryCode = "MissingAction"
-	codeMalformedInput queryCode = "MalformedInput"
-	codeMissingToken   queryCode = "MissingAuthenticationToken"
+	codeInvalidAction  queryCodeError = "InvalidAction"
+	codeMissingAction  queryCodeError = "MissingAction"
+	codeMalformedInput queryCodeError = "MalformedInput"
+	codeMissingToken   queryCodeError = "MissingAuthenticationToken"
 )
 
 // Error is the code.
-func (c queryCode) Error() string { return string(c) }
+func (c queryCodeError) Error() string { return string(c) }
 
 // Label says that it is no more than a name.
-func (queryCode) Label() {}
+func (queryCodeError) Label() {}
 
 // queryKinds are the codes of the Query protocol (API reference, "Common shape" and "IAM minimum").
 var queryKinds = awsapi.Kinds{
@@ -52,7 +52,7 @@ func queryFailureOf(err error, requestID string) *awsapi.Failure {
 	if f.Status >= http.StatusInternalServerError && f.Name == queryKinds[fault.Internal].Name {
 		return f // a name below must not dress up what went wrong inside
 	}
-	if code, ok := errors.AsType[queryCode](err); ok {
+	if code, ok := errors.AsType[queryCodeError](err); ok {
 		f.Name = string(code)
 	}
 	if name, ok := errors.AsType[iam.NameError](err); ok {

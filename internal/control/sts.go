@@ -10,10 +10,12 @@ import (
 // getCallerIdentity answers who signed: the user for a session of a user, as on AWS, and the root for the admin socket.
 func getCallerIdentity(c *queryCall) (any, error) {
 	out := struct {
-		Arn, UserId, Account string //nolint:revive // as AWS spells them
+		Arn     string
+		UserID  string `xml:"UserId"`
+		Account string
 	}{c.caller.ARN, c.cfg.Account, c.cfg.Account}
 	if id := c.caller.Identity; id != nil {
-		out.UserId, out.Account = id.UserID, id.Account
+		out.UserID, out.Account = id.UserID, id.Account
 	}
 	return out, nil
 }

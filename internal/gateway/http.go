@@ -92,21 +92,3 @@ func (d *httpDoor) shutdown(ctx context.Context) error {
 	<-d.done
 	return err
 }
-
-// replayConn gives back what the first look has read, and carries what an upgrade needs.
-type replayConn struct {
-	net.Conn
-	cork  *corkConn // under TLS, nil without
-	peer  *Peer
-	first []byte
-}
-
-// Read implements net.Conn.
-func (c *replayConn) Read(p []byte) (int, error) {
-	if len(c.first) > 0 {
-		n := copy(p, c.first)
-		c.first = c.first[n:]
-		return n, nil
-	}
-	return c.Conn.Read(p)
-}

@@ -166,7 +166,7 @@ func (g *Gateway) meet(kind Kind, tc *tls.Config, raw net.Conn, state *tls.Conne
 	}
 	if speaks == protocolHTTP {
 		g.known(raw)
-		g.http.take(&replayConn{Conn: nc, cork: cork, peer: newPeer(kind, raw, state), first: first})
+		g.http.take(&replayConn{Conn: nc, cork: cork, gateway: g, peer: newPeer(kind, raw, state), first: first})
 		return nil, nil, nil
 	}
 	if kind == MQTT || kind == MQTTS {

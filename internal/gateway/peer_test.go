@@ -126,7 +126,7 @@ func TestIdleHTTP(t *testing.T) {
 		r.asking()
 		near, far := net.Pipe()
 		c := newClient(t, near)
-		go r.gateway.http.take(&replayConn{Conn: far, peer: &Peer{Listener: API, raw: far}})
+		go r.gateway.http.take(&replayConn{Conn: far, gateway: r.gateway, peer: &Peer{Listener: API, raw: far}})
 		br := bufio.NewReader(near)
 		if got := c.get(br); !strings.HasPrefix(got, "api ") {
 			t.Fatalf("got %q", got)

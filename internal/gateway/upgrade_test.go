@@ -348,7 +348,7 @@ func TestWaitingRoomOfWebSockets(t *testing.T) {
 		dial := func(s *signer) (net.Conn, int) {
 			near, far := net.Pipe()
 			from := remote{far, net.IPv4(192, 0, 2, 1)}
-			go r.gateway.http.take(&replayConn{Conn: from, peer: &Peer{Listener: API, raw: from}})
+			go r.gateway.http.take(&replayConn{Conn: from, gateway: r.gateway, peer: &Peer{Listener: API, raw: from}})
 			resp, _ := upgraded(t, near, asked(s.address())...)
 			return near, resp.StatusCode
 		}

@@ -84,7 +84,7 @@ func (r *rig) piped() net.Conn { return r.pipedOn(API) }
 
 func (r *rig) pipedOn(kind Kind) net.Conn {
 	near, far := net.Pipe()
-	go r.gateway.http.take(&replayConn{Conn: far, peer: &Peer{Listener: kind, raw: far}})
+	go r.gateway.http.take(&replayConn{Conn: far, gateway: r.gateway, peer: &Peer{Listener: kind, raw: far}})
 	return near
 }
 

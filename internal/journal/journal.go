@@ -186,6 +186,12 @@ func (j *Journal) drain() {
 func (j *Journal) apply(e *Entry) {
 	key, words := j.windows.keys(e)
 	w := j.windows.find(key)
+	if w != nil && w.alone(e) {
+		e.clean()
+		e.fill(j.account)
+		j.emit(&j.memory.add(e).entry)
+		return
+	}
 	if w != nil && w.words == words {
 		w.repeat(e)
 		return

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -358,5 +359,29 @@ func TestManyAtOnce(t *testing.T) {
 	following.Wait()
 	if err := j.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// The client of a refused request has its id, so a repeat is found by its own; only a flood is counted.
+func TestRefusedRequestsAreFoundByTheirIDs(t *testing.T) {
+	t.Parallel()
+	j := open(t, Options{})
+	const flood = 500
+	for i := range flood {
+		j.Record(Entry{EventType: PublishIn, Protocol: "HTTP", Status: Failure, Reason: ReasonAuthorization, TraceID: fmt.Sprint("trace-", i)})
+	}
+	entries := j.Query(Query{})
+	if len(entries) != 1+maxAlone {
+		t.Fatalf("%d entries of %d refusals", len(entries), flood)
+	}
+	count := 0
+	for _, e := range entries {
+		count += max(1, e.Count)
+	}
+	if count != flood {
+		t.Errorf("%d refusals are counted", count)
+	}
+	if i := slices.IndexFunc(entries, func(e Entry) bool { return e.TraceID == "trace-7" }); i < 0 {
+		t.Error("trace-7 is not found")
 	}
 }

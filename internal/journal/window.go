@@ -16,6 +16,20 @@ type window struct {
 	node    *node
 	until   time.Time
 	repeats int
+	told    int // repeats that stand for themselves
+}
+
+// maxAlone is how many repeats of a refused HTTP request stand for themselves in a window.
+const maxAlone = 20
+
+// alone reports whether a repeat is an entry of its own: the client of a refused request was told its id, and asks for it.
+// Only a flood of them is counted.
+func (w *window) alone(e *Entry) bool {
+	if e.Protocol != "HTTP" || e.Status != Failure || e.TraceID == "" || w.told >= maxAlone {
+		return false
+	}
+	w.told++
+	return true
 }
 
 // keys hashes what repeats have in common, and what else they say. A client that never said who it is counts by its

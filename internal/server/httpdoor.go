@@ -3,6 +3,7 @@ package server
 import (
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/broker"
@@ -13,6 +14,9 @@ import (
 	"github.com/thingwire/thingwire/internal/registry"
 	"github.com/thingwire/thingwire/internal/sigv4"
 )
+
+// bodyPatience is how long a request's body may take to come.
+const bodyPatience = 30 * time.Second
 
 // httpDoor lets in whose signature it can verify and, where devices may come by HTTP, whose certificate is active, and
 // hands the request to the plane that it is for. Nobody comes in by anything else: there are no cookies and no ambient
@@ -34,7 +38,11 @@ func (d *httpDoor) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			WithRemedy("send this request to the api listener"))
 		return
 	}
-	req.Body = http.MaxBytesReader(w, req.Body, p.maxBody)
+	if req.ContentLength != 0 {
+		// A kept-alive connection gets a new deadline with its next request.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyPatience))
+		req.Body = http.MaxBytesReader(w, req.Body, p.maxBody)
+	}
 	by, err := d.identify(req, p)
 	if err != nil {
 		d.note(w, req, err)

@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -211,5 +212,45 @@ func deviceTLS(t *testing.T, s *Server) *tls.Config {
 	return &tls.Config{
 		RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS12,
 		Certificates: []tls.Certificate{{Certificate: [][]byte{block.Bytes}, PrivateKey: key}},
+	}
+}
+
+// What net/http refuses before any handler is asked is answered in AWS's shape too, and the journal knows it by its id.
+func TestUnreadableRequests(t *testing.T) {
+	s := inMemory(t)
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(s.RootPEM())
+	for _, c := range []struct {
+		request string
+		status  int
+	}{
+		{"GET /topics/%zz HTTP/1.1\r\nHost: localhost\r\n\r\n", 400},
+		{"GET /topics HTTP/1.1\r\n\r\n", 400}, // no Host
+		{"POST /topics/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: many\r\n\r\n", 400},
+		{"POST /topics/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+		{"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 40<<10) + "\r\n\r\n", 431},
+		{"GET / HTTP/1.1\r\nHost: localhost\r\nbad header\r\n\r\n", 400},
+	} {
+		conn, err := tls.Dial("tcp", s.Addr("api"), &tls.Config{RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS12})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(conn, c.request) // it may be refused before its end
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("%.40q: %v", c.request, err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = conn.Close()
+		id := resp.Header.Get("X-Amzn-Requestid")
+		if err != nil || resp.StatusCode != c.status || !json.Valid(body) || !strings.Contains(string(body), id) || resp.Header.Get("X-Amzn-Errortype") == "" {
+			t.Errorf("%.40q: %s %v %s", c.request, resp.Status, resp.Header, body)
+		}
+		if !slices.ContainsFunc(s.Journal().Query(journal.Query{}), func(e journal.Entry) bool { return e.TraceID == id }) {
+			t.Errorf("%.40q: the journal does not know %s", c.request, id)
+		}
 	}
 }

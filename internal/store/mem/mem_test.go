@@ -127,3 +127,13 @@ func TestCommitAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestResume(t *testing.T) {
+	storetest.RunResume(t, func(*testing.T) (store.Store, storetest.Ground) {
+		s := mem.New()
+		return s, storetest.Ground{
+			Break: func() { s.Fail(errors.New("no space left on device")) },
+			Mend:  func() { s.Fail(nil) },
+		}
+	})
+}

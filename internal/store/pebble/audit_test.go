@@ -1,99 +1,28 @@
 package pebble
 
 import (
+	"errors"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/thingwire/thingwire/internal/store"
 )
 
-// audit reads the whole database and checks what keys.go promises: queues without holes, sums that add up, cursors
-// that fit, and shared bodies whose counts are right. It returns how many entries and bodies there are.
+// audit checks the whole store. It returns how many entries and bodies there are.
 func audit(t *testing.T, s *Store) (entries, bodies int) {
 	t.Helper()
-	it, err := s.db.NewIter(nil) // one iterator: one moment
+	r, err := s.Check(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer it.Close() //nolint:errcheck // a test
-	a := auditor{cursors: map[uint64]cursor{}, last: map[uint64]mark{}, first: map[uint64]uint64{}, refs: map[uint64]uint64{}}
-	counts, stored := map[uint64]uint64{}, map[uint64]bool{}
-	for it.First(); it.Valid(); it.Next() {
-		v, err := it.ValueAndErr()
-		if err != nil {
-			t.Fatal(err)
-		}
-		kind, id, _ := decodeIDKey(it.Key())
-		if len(it.Key()) > 0 {
-			kind = it.Key()[0]
-		}
-		switch kind {
-		case kindEntry:
-			a.entry(t, it.Key(), v)
-			entries++
-		case kindCursor:
-			if a.cursors[id], err = decodeCursor(v); err != nil {
-				t.Fatal(err)
-			}
-		case kindBody:
-			stored[id] = true
-		case kindCount:
-			if counts[id], err = decodeNumber(v); err != nil {
-				t.Fatal(err)
-			}
-		case kindDoc:
-			if _, _, err := decodeDoc(v); err != nil {
-				t.Fatal(err)
-			}
-		case kindFormat, kindDropped:
-		default:
-			t.Fatalf("unknown key %q", it.Key())
-		}
+	for _, p := range r.Problems {
+		t.Error(p)
 	}
-	for id, c := range a.cursors {
-		if first := a.first[id]; first != 0 && first != c.deleted+1 || first == 0 && c.deleted != c.last {
-			t.Errorf("queue %d: cursor %+v, first entry %d", id, c, first)
-		}
-	}
-	for id, first := range a.first {
-		if _, ok := a.cursors[id]; !ok && first != 1 {
-			t.Errorf("queue %d begins at %d and has no cursor", id, first)
-		}
-	}
-	for id, n := range a.refs {
-		if counts[id] != n || !stored[id] {
-			t.Errorf("body %d: counted %d, referred to %d times, stored: %v", id, counts[id], n, stored[id])
-		}
-	}
-	if len(counts) != len(a.refs) || len(stored) != len(a.refs) {
-		t.Errorf("%d bodies and %d counts for %d that are referred to", len(stored), len(counts), len(a.refs))
-	}
-	return entries, len(stored)
-}
-
-type auditor struct {
-	cursors map[uint64]cursor
-	first   map[uint64]uint64
-	last    map[uint64]mark
-	refs    map[uint64]uint64
-}
-
-func (a *auditor) entry(t *testing.T, key, v []byte) {
-	t.Helper()
-	q, seq, ok := decodeEntryKey(key)
-	e, err := decodeEntry(v)
-	if !ok || err != nil {
-		t.Fatalf("entry %q: %v", key, err)
-	}
-	id := uint64(q)
-	if last, ok := a.last[id]; !ok {
-		a.first[id] = seq
-	} else if want := (mark{seq - 1, e.bytesBefore, e.sharedBefore}); last != want {
-		t.Errorf("queue %d: behind an entry it is %+v, before the next %+v", id, last, want)
-	}
-	a.last[id] = e.behind(seq)
-	if e.shared {
-		a.refs[e.id]++
-	}
+	return r.Entries, r.Bodies
 }
 
 // settle waits until the committer has nothing left to clear: it has done the chores of all commits before this one.
@@ -103,5 +32,98 @@ func settle(t *testing.T, s *Store) {
 		if err := s.Commit(&store.Batch{}).Wait(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Each kind of damage is seen and named.
+func TestCheckFindsDamage(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		harm func(db *pebble.DB) error
+		want string
+	}{
+		{"nothing", func(*pebble.DB) error { return nil }, ""},
+		{"a hole", func(db *pebble.DB) error { return db.Delete(entryKey(1, 3), nil) }, "queue 0000000000000001: entry 4 follows entry 2"},
+		{"a first entry", func(db *pebble.DB) error { return db.Delete(entryKey(1, 1), nil) }, "queue 0000000000000001 begins with entry 2 and has no cursor"},
+		{"an entry", func(db *pebble.DB) error { return db.Set(entryKey(1, 2), []byte{9}, nil) }, "entry 2 of queue 0000000000000001 cannot be understood"},
+		{"a cursor", func(db *pebble.DB) error { return db.Set(idKey(kindCursor, 1), []byte{5, 1}, nil) }, "key m 0000000000000001 cannot be understood"},
+		{"a cursor that lies", func(db *pebble.DB) error { return db.Set(idKey(kindCursor, 1), cursor{2, 9, 2}.encode(), nil) }, "begins with entry 1, its cursor says 3"},
+		{"a body", func(db *pebble.DB) error { return db.Delete(idKey(kindBody, 1), nil) }, "shared body 1 is missing, 5 entries refer to it"},
+		{"a count", func(db *pebble.DB) error { return db.Set(idKey(kindCount, 1), []byte{4}, nil) }, "shared body 1 is counted 4 times, 5 entries refer to it"},
+		{"a body too many", func(db *pebble.DB) error { return db.Set(idKey(kindBody, 7), []byte{4}, nil) }, "shared body 7 is there and no entry refers to it"},
+		{"a document", func(db *pebble.DB) error { return db.Set(appendDocKey(nil, "b", "k"), nil, nil) }, "document b/k cannot be understood"},
+		{"a key", func(db *pebble.DB) error { return db.Set([]byte("zzz"), nil, nil) }, `key "zzz" is of no kind`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := mustOpen(t, Options{Dir: "data", FS: vfs.NewMem()})
+			defer s.Close() //nolint:errcheck // a test
+			fillQueues(t, s, 1, 2, 10)
+			fillQueues(t, s, 5, 1, 300)
+			fillQueues(t, s, 2, 4, 10)
+			if err := s.Commit(&store.Batch{Docs: []store.DocOp{{Bucket: "b", Key: "k"}}}).Wait(); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.harm(s.now().db); err != nil {
+				t.Fatal(err)
+			}
+			r, err := s.Check(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := slices.ContainsFunc(r.Problems, func(p string) bool { return strings.Contains(p, c.want) })
+			if c.want == "" && len(r.Problems) > 0 || c.want != "" && !found {
+				t.Errorf("want %q in %q", c.want, r.Problems)
+			}
+		})
+	}
+}
+
+// A checkpoint has what was acknowledged before it, can be checked without being changed, and lives on when the store
+// goes on.
+func TestCheckpoint(t *testing.T) {
+	fs := vfs.NewMem()
+	s := mustOpen(t, Options{Dir: "data", FS: fs})
+	fillQueues(t, s, 6, 1000, 300)
+	if err := s.Checkpoint("copy"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit(&store.Batch{DropQueues: []store.QueueID{0, 1, 2, 3}}).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	settle(t, s)
+	if err := errors.Join(s.now().db.Flush(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	before, err := fs.List("copy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := mustOpen(t, Options{Dir: "copy", FS: fs, ReadOnly: true})
+	if entries, bodies := audit(t, c); entries != 6000 || bodies != 1000 {
+		t.Errorf("%d entries, %d bodies", entries, bodies)
+	}
+	if got, err := c.Read(t.Context(), 0, 0, 2000, 1<<30, nil); err != nil || len(got) != 1000 {
+		t.Errorf("%d entries, %v", len(got), err)
+	}
+	if err := c.Commit(one(1, 1)).Wait(); !errors.Is(err, errReadOnly) {
+		t.Errorf("a commit: %v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	after, err := fs.List("copy")
+	slices.Sort(before)
+	slices.Sort(after)
+	after = slices.DeleteFunc(after, func(name string) bool { return name == "LOCK" })
+	before = slices.DeleteFunc(before, func(name string) bool { return name == "LOCK" })
+	if err != nil || !slices.Equal(before, after) {
+		t.Errorf("%q became %q, %v", before, after, err)
+	}
+}
+
+// What is not there is not made by looking at it.
+func TestReadOnlyNeedsAStore(t *testing.T) {
+	if _, err := Open(Options{Dir: "nowhere", FS: vfs.NewMem(), ReadOnly: true}); err == nil {
+		t.Error("opened")
 	}
 }

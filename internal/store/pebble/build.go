@@ -10,17 +10,16 @@ import (
 
 // builder is the committer's workbench: what it knows while it builds one pebble batch.
 type builder struct {
-	flights uint64 // the number of the newest flight; guarded by Store.mu
-	batch   *pebble.Batch
-	head    []byte            // scratch for the head of an entry
-	key     []byte            // scratch for a document's key
-	fresh   map[string]uint64 // the revisions of documents that the batch changes, 0 for deleted
-	undo    []undo            // of the documents of one store.Batch
-	counts  map[uint64]uint64 // of shared bodies that the batch changes
-	sweep   []*queue          // queues with entries to clear
-	bodyID  uint64            // the newest
-	goners  []*queue          // queues that the batch removes
-	lastQ   *queue            // of the last append: the next one is likely to go there, too
+	batch  *pebble.Batch
+	head   []byte            // scratch for the head of an entry
+	key    []byte            // scratch for a document's key
+	fresh  map[string]uint64 // the revisions of documents that the batch changes, 0 for deleted
+	undo   []undo            // of the documents of one store.Batch
+	counts map[uint64]uint64 // of shared bodies that the batch changes
+	sweep  []*queue          // queues with entries to clear
+	bodyID uint64            // the newest
+	goners []*queue          // queues that the batch removes
+	lastQ  *queue            // of the last append: the next one is likely to go there, too
 }
 
 type undo struct {
@@ -40,13 +39,13 @@ func (b *builder) begin(db *pebble.DB) {
 
 // build writes the batches of f. An error is one of the disk: nothing of f can be committed. A batch that must be
 // refused is marked and left out.
-func (s *Store) build(f *flight) error {
+func (l *life) build(f *flight) error {
 	for i := range f.waiters {
 		w := &f.waiters[i]
 		if w.err != nil {
 			continue
 		}
-		refused, err := s.buildDocs(f, w.batch.Docs)
+		refused, err := l.buildDocs(f, w.batch.Docs)
 		if err != nil {
 			return err
 		}
@@ -55,12 +54,12 @@ func (s *Store) build(f *flight) error {
 			continue
 		}
 		for _, id := range w.batch.DropQueues {
-			if err := s.drop(id); err != nil {
+			if err := l.drop(id); err != nil {
 				return err
 			}
 		}
 		for j := range w.batch.Appends {
-			if err := s.buildAppend(f, &w.batch.Appends[j]); err != nil {
+			if err := l.buildAppend(f, &w.batch.Appends[j]); err != nil {
 				return err
 			}
 		}
@@ -73,8 +72,8 @@ func isShared(a *store.Append) bool {
 	return len(a.Queues) > inlineQueues && len(a.Body) >= inlineBytes
 }
 
-func (s *Store) buildAppend(f *flight, a *store.Append) error {
-	b := &s.builder
+func (l *life) buildAppend(f *flight, a *store.Append) error {
+	b := &l.builder
 	e := entry{size: uint64(len(a.Body)), body: a.Body}
 	if isShared(a) {
 		b.bodyID++
@@ -87,7 +86,7 @@ func (s *Store) buildAppend(f *flight, a *store.Append) error {
 		q := b.lastQ
 		if q == nil || q.id != id {
 			var err error
-			if q, err = s.queueForAppend(id); err != nil {
+			if q, err = l.queueForAppend(id); err != nil {
 				return err
 			}
 			b.lastQ = q
@@ -104,17 +103,17 @@ func (s *Store) buildAppend(f *flight, a *store.Append) error {
 }
 
 // queueForAppend loads a queue. One that was dropped and not yet forgotten lives on behind its old numbers.
-func (s *Store) queueForAppend(id store.QueueID) (*queue, error) {
-	q, err := s.queue(id)
+func (l *life) queueForAppend(id store.QueueID) (*queue, error) {
+	q, err := l.queue(id)
 	if err != nil || !q.dropped {
 		return q, err
 	}
 	q.dropped = false
 	if q.gone {
 		q.gone = false
-		return q, s.builder.setCursor(q)
+		return q, l.builder.setCursor(q)
 	}
-	return q, s.builder.batch.Delete(idKey(kindDropped, uint64(id)), nil)
+	return q, l.builder.batch.Delete(idKey(kindDropped, uint64(id)), nil)
 }
 
 // touch notes how far the flight brings the queue.
@@ -147,21 +146,21 @@ func (b *builder) addBody(body []byte, count uint64) error {
 
 // drop marks a queue as dropped, so that a later turn clears it, whatever happens in between. Reads see it empty from
 // now on, a moment before that is durable.
-func (s *Store) drop(id store.QueueID) error {
-	q, err := s.queue(id)
+func (l *life) drop(id store.QueueID) error {
+	q, err := l.queue(id)
 	if err != nil || q.dropped {
 		return err
 	}
 	q.dropped = true
 	if q.last.seq == 0 {
-		s.builder.remove(q)
+		l.builder.remove(q)
 		return nil
 	}
 	q.mu.Lock()
 	q.trimmed = q.last.seq
 	q.mu.Unlock()
-	s.builder.file(q)
-	return s.builder.batch.Set(idKey(kindDropped, uint64(id)), nil, nil)
+	l.builder.file(q)
+	return l.builder.batch.Set(idKey(kindDropped, uint64(id)), nil, nil)
 }
 
 // remove has q forgotten when the batch is applied.
@@ -172,10 +171,10 @@ func (b *builder) remove(q *queue) {
 
 // forgetGoners forgets the queues that were removed, after the batch was applied: a load in between would have seen
 // the old state.
-func (s *Store) forgetGoners() {
-	for _, q := range s.builder.goners {
+func (l *life) forgetGoners() {
+	for _, q := range l.builder.goners {
 		if q.gone {
-			s.forget(q)
+			l.forget(q)
 		}
 	}
 }

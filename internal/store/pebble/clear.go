@@ -9,36 +9,36 @@ import (
 
 // clear deletes the dead entries of q, a part of them if shared bodies among them make it read more than budget allows.
 // It says what that cost.
-func (s *Store) clear(q *queue, budget int) (cost int, finished bool, err error) {
-	s.count(q)
+func (l *life) clear(q *queue, budget int) (cost int, finished bool, err error) {
+	l.count(q)
 	end := q.counted
 	if end > q.deleted.seq {
-		to, err := s.before(q, end+1)
+		to, err := l.before(q, end+1)
 		if err != nil {
 			return 0, false, err
 		}
 		if to.shared != q.deleted.shared {
-			if to, err = s.release(q, min(end, q.deleted.seq+uint64(budget))); err != nil {
+			if to, err = l.release(q, min(end, q.deleted.seq+uint64(budget))); err != nil {
 				return 0, false, err
 			}
 			cost = int(to.seq - q.deleted.seq)
 		}
-		if err := s.deleteEntries(q, to); err != nil {
+		if err := l.deleteEntries(q, to); err != nil {
 			return 0, false, err
 		}
 	}
 	if q.deleted.seq < end {
 		return cost, false, nil
 	}
-	return cost + 1, true, s.cleared(q)
+	return cost + 1, true, l.cleared(q)
 }
 
 // deleteEntries deletes up to the mark and writes the cursor.
-func (s *Store) deleteEntries(q *queue, to mark) error {
-	b := &s.builder
+func (l *life) deleteEntries(q *queue, to mark) error {
+	b := &l.builder
 	first, n := q.deleted.seq+1, to.seq-q.deleted.seq
 	q.deleted = to
-	s.dead.Add(-int64(n))
+	l.dead.Add(-int64(n))
 	if n > maxSingleDeletes {
 		if err := b.batch.DeleteRange(entryKey(q.id, first), entryKey(q.id, to.seq+1), nil); err != nil {
 			return err
@@ -54,8 +54,8 @@ func (s *Store) deleteEntries(q *queue, to mark) error {
 }
 
 // cleared removes a dropped queue for good, when nothing came to it since.
-func (s *Store) cleared(q *queue) error {
-	b := &s.builder
+func (l *life) cleared(q *queue) error {
+	b := &l.builder
 	if !q.dropped || q.gone || q.last.seq != q.deleted.seq {
 		return nil
 	}
@@ -68,8 +68,8 @@ func (s *Store) cleared(q *queue) error {
 
 // release reads the dead entries up to the number end and gives back their shared bodies. It returns the mark behind
 // the last of them.
-func (s *Store) release(q *queue, end uint64) (to mark, err error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{
+func (l *life) release(q *queue, end uint64) (to mark, err error) {
+	it, err := l.db.NewIter(&pebble.IterOptions{
 		LowerBound: entryKey(q.id, q.deleted.seq+1),
 		UpperBound: entryKey(q.id, end+1),
 	})
@@ -85,7 +85,7 @@ func (s *Store) release(q *queue, end uint64) (to mark, err error) {
 			return mark{}, errors.Join(errCorrupt, err)
 		}
 		if e.shared {
-			if err := s.releaseBody(e.id); err != nil {
+			if err := l.releaseBody(e.id); err != nil {
 				return mark{}, err
 			}
 		}
@@ -98,11 +98,11 @@ func (s *Store) release(q *queue, end uint64) (to mark, err error) {
 }
 
 // releaseBody takes one from the count of a body, in memory.
-func (s *Store) releaseBody(id uint64) error {
-	b := &s.builder
+func (l *life) releaseBody(id uint64) error {
+	b := &l.builder
 	count, ok := b.counts[id]
 	if !ok {
-		v, closer, err := s.db.Get(idKey(kindCount, id))
+		v, closer, err := l.db.Get(idKey(kindCount, id))
 		if err != nil {
 			return err
 		}

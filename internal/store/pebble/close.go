@@ -10,37 +10,60 @@ import (
 func (s *Store) close() error {
 	s.mu.Lock()
 	s.closed = true
-	s.trims.stop()
+	l := s.life // none follows
+	l.trims.stop()
+	l.idle = false
+	l.work.Broadcast()
 	close(s.closing)
-	s.idle = false
-	s.work.Broadcast()
 	s.done.Broadcast()
 	s.mu.Unlock()
 
-	stuck := !s.waitForGoroutines()
+	ended := s.await(l)
 	s.LocalBus.Close()
-	if stuck {
-		return fault.New(fault.Unavailable, "the store in %s could not be closed after an error of the disk", s.dir).
+	s.background.Wait()
+	if !ended {
+		return fault.New(fault.Unavailable, "the store in %s could not be closed after an error of the disk", s.opts.Dir).
 			WithRemedy("end the process")
 	}
-	return errors.Join(s.db.Close(), s.lock.Close())
+	return errors.Join(l.close(), s.lock.Close())
 }
 
-// waitForGoroutines returns when completer, committer and readers have left; false if the committer hangs in a pebble
-// that cannot write, or if pebble is beyond closing. The completer never hangs.
-func (s *Store) waitForGoroutines() bool {
+// close closes the database of a life that nobody uses any more.
+func (l *life) close() error {
+	if l.error() != nil {
+		return l.end()
+	}
+	close(l.dying)
+	return l.db.Close()
+}
+
+// await returns when completer, committer and readers have left the life, after the store was closed or when it has
+// another one; false if the committer hangs in a pebble that cannot write, or if pebble is beyond closing. The completer
+// never hangs.
+func (s *Store) await(l *life) bool {
 	patient := true
-	timer := time.AfterFunc(stuckPause, func() {
+	impatience := func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		patient = false
 		s.done.Broadcast()
-	})
-	defer timer.Stop()
+	}
+	var timer *time.Timer
+	defer func() {
+		if timer != nil {
+			timer.Stop()
+		}
+	}()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for !s.ended || s.readers > 0 || !s.left && (patient || s.broken == nil) {
+	for s.life == l && !s.ended || l.readers > 0 || !l.left && (patient || l.broken == nil) {
+		if s.closed && timer == nil {
+			timer = time.AfterFunc(stuckPause, impatience)
+		}
 		s.done.Wait()
 	}
-	return s.left && !s.stuck
+	return l.left && !l.stuck
 }
+
+// stuckPause is how long Close waits for a committer that hangs in a pebble which cannot write.
+const stuckPause = time.Second

@@ -24,63 +24,67 @@ type job struct {
 }
 
 // commit is the committer's goroutine.
-func (s *Store) commit() {
+func (l *life) commit() {
 	for {
-		j, ok := s.take()
+		j, ok := l.take()
 		if !ok {
 			break
 		}
-		if err := s.turn(j); err != nil {
-			s.degrade(err)
+		if err := l.turn(j); err != nil {
+			l.degrade(err)
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.left = true
-	s.done.Broadcast()
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	l.left = true
+	l.s.done.Broadcast()
 }
 
-// take waits for something to do. It is the moment that gives a group its place in the order. It ends when the store
-// is degraded, or closed and everything is written.
-func (s *Store) take() (job, bool) {
+// take waits for something to do. It is the moment that gives a group its place in the order. It ends when the life is
+// over, or the store is closed and everything is written.
+func (l *life) take() (job, bool) {
+	s := l.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.broken == nil {
-		if j, ok := s.nextJob(); ok {
+	for l.broken == nil {
+		if j, ok := l.nextJob(); ok {
 			return j, true
 		}
 		if s.closed && len(s.flights) < maxFlights {
 			return job{}, false
 		}
-		s.idle = len(s.flights) < maxFlights
-		s.work.Wait()
-		s.idle = false
+		l.idle = len(s.flights) < maxFlights
+		l.work.Wait()
+		l.idle = false
 	}
 	return job{}, false
 }
 
-// nextJob finds something to do, the caller holds the lock. Chores that ask for a sync get a flight without batches.
-func (s *Store) nextJob() (j job, ok bool) {
+// nextJob finds something to do, the caller holds the lock. Chores that ask for a sync get a flight without batches; so
+// do all chores of a relaxed store, which has to know their place in the order.
+func (l *life) nextJob() (j job, ok bool) {
+	s := l.s
 	if len(s.flights) == maxFlights {
 		return job{}, false
 	}
-	j.trims, j.sync = s.trims.take(s.closed)
-	if j.sync || s.head < len(s.waiting) {
-		j.flight = s.newFlight()
+	j.trims, j.sync = l.trims.take(s.closed)
+	chores := len(j.trims) > 0 || len(l.builder.sweep) > 0 && !s.closed
+	if j.sync || s.head < len(s.waiting) || chores && s.opts.Relaxed {
+		j.flight = s.newFlight(l)
 	}
-	return j, j.flight != nil || len(j.trims) > 0 || len(s.builder.sweep) > 0 && !s.closed
+	return j, j.flight != nil || chores
 }
 
 // newFlight takes what waits into a new flight, the caller holds the lock.
-func (s *Store) newFlight() *flight {
+func (s *Store) newFlight(l *life) *flight {
 	var f *flight
 	if n := len(s.free); n > 0 {
 		f, s.free = s.free[n-1], s.free[:n-1]
 	} else {
 		f = &flight{}
 	}
-	s.builder.flights++
-	f.number, f.began = s.builder.flights, time.Now()
+	s.number++
+	f.number, f.life, f.began = s.number, l, time.Now()
 	bytes := 0
 	for s.head < len(s.waiting) && bytes < maxFlightBytes {
 		w := &s.waiting[s.head]
@@ -97,92 +101,92 @@ func (s *Store) newFlight() *flight {
 }
 
 // turn builds one pebble batch and applies it. An error is one of the disk.
-func (s *Store) turn(j job) error {
-	s.builder.begin(s.db)
-	err := s.chores(j.trims)
+func (l *life) turn(j job) error {
+	l.builder.begin(l.db)
+	err := l.chores(j.trims)
 	if j.flight == nil {
 		if err != nil {
 			return err
 		}
-		return s.applyChores()
+		return l.applyChores()
 	}
 	f := j.flight
 	if err == nil {
-		err = s.build(f)
+		err = l.build(f)
 	}
-	f.batch = s.builder.batch
-	if err == nil && j.sync && f.batch.Empty() {
+	f.batch = l.builder.batch
+	if err == nil && f.batch.Empty() && (j.sync || l.s.opts.Relaxed) {
 		err = f.batch.LogData(nil, nil) // so that there is something to wait for
 	}
-	if err == nil && s.board(f) {
-		err = s.apply(f.batch)
+	if err == nil && l.board(f) {
+		err = l.apply(f.batch)
 	}
-	s.land(f, err)
+	l.land(f, err)
 	return err
 }
 
 // board says that the committer is done reading the batches of f, and that its documents are about to change. If the
 // store is degraded f is not to be applied any more: false.
-func (s *Store) board(f *flight) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.broken != nil {
-		f.err = s.broken
+func (l *life) board(f *flight) bool {
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	if l.broken != nil {
+		f.err = l.broken
 		return false
 	}
-	s.docs.board(f)
-	f.state = applying
+	l.docs.board(f)
+	f.state, f.boarded = applying, true
 	return true
 }
 
 // land hands f over to the completer. That may have failed it already, if the store was degraded while pebble hung.
-func (s *Store) land(f *flight, err error) {
+func (l *life) land(f *flight, err error) {
 	if err != nil {
-		s.degrade(err)
+		l.degrade(err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
 	if f.state == abandoned {
 		return
 	}
 	if err != nil {
-		f.err = s.broken
+		f.err = l.broken
 	}
 	f.state = applied
-	s.done.Broadcast()
+	l.s.done.Broadcast()
 }
 
 // applyChores applies a batch that nobody waits for and that needs no sync.
-func (s *Store) applyChores() (err error) {
-	defer s.catch(&err)
-	if err := s.db.Apply(s.builder.batch, pebble.NoSync); err != nil {
+func (l *life) applyChores() (err error) {
+	defer l.catch(&err)
+	if err := l.db.Apply(l.builder.batch, pebble.NoSync); err != nil {
 		return err
 	}
-	s.forgetGoners()
-	return s.builder.batch.Close()
+	l.forgetGoners()
+	return l.builder.batch.Close()
 }
 
 // apply hands the batch to pebble: into its log, on the way to the disk, and visible.
-func (s *Store) apply(b *pebble.Batch) (err error) {
-	defer s.catch(&err)
-	if err := s.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
+func (l *life) apply(b *pebble.Batch) (err error) {
+	defer l.catch(&err)
+	if err := l.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
 		return err
 	}
-	s.forgetGoners()
+	l.forgetGoners()
 	// Pebble returns nil after it told the logger of a fatal error, and the sync would never come.
-	return s.Degraded()
+	return l.error()
 }
 
 // catch turns a panic of pebble into an error. Pebble panics when it cannot write its log or begin a new one, and holds
 // the locks of its commits from then on.
-func (s *Store) catch(err *error) {
+func (l *life) catch(err *error) {
 	r := recover()
 	if r == nil {
 		return
 	}
-	s.mu.Lock()
-	s.stuck = true
-	s.mu.Unlock()
+	l.s.mu.Lock()
+	l.stuck = true
+	l.s.mu.Unlock()
 	if cause, ok := r.(error); ok {
 		*err = fmt.Errorf("pebble gave up: %w", cause)
 		return

@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"log/slog"
 	"slices"
 	"time"
 
@@ -12,21 +13,18 @@ import (
 // maxUnsettled is how many pebble batches a relaxed store leaves syncing.
 const maxUnsettled = 32
 
-// complete is the completer's goroutine: it finishes the flights in their order.
+// complete is the completer's goroutine: it finishes the flights in their order, of one life after the other.
 func (s *Store) complete() {
-	var unsettled []*pebble.Batch
 	for {
 		f := s.nextFlight()
 		if f == nil {
 			break
 		}
-		unsettled = s.settle(f, unsettled)
-		if s.observe != nil && f.err == nil && len(f.waiters) > 0 {
-			s.observe(len(f.waiters), time.Since(f.began))
-		}
+		f.life.settle(f)
+		s.notice(f)
 		s.finish(f)
 	}
-	s.syncAll(unsettled)
+	s.now().syncAll()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true
@@ -35,6 +33,23 @@ func (s *Store) complete() {
 		go s.refuseLate()
 	}
 	s.done.Broadcast()
+}
+
+// slow is how long a group may take before the operator is told.
+const slow = time.Second
+
+// notice tells who observes, and the operator of a disk that is slow.
+func (s *Store) notice(f *flight) {
+	if f.err != nil || len(f.waiters) == 0 {
+		return
+	}
+	took := time.Since(f.began)
+	if s.opts.Observe != nil {
+		s.opts.Observe(len(f.waiters), took)
+	}
+	if took > slow {
+		s.opts.Log.Warn("the disk is slow", slog.String("dir", s.opts.Dir), slog.Duration("sync", took), slog.Int("batches", len(f.waiters)))
+	}
 }
 
 // nextFlight waits for a flight that can be finished. In a degraded store that is one that the committer hangs with,
@@ -48,62 +63,69 @@ func (s *Store) nextFlight() *flight {
 			if f.state == applied {
 				return f
 			}
-			if f.state == applying && s.broken != nil {
-				f.state, f.err = abandoned, s.broken
+			if f.state == applying && f.life.broken != nil {
+				f.state, f.err = abandoned, f.life.broken
 				return f
 			}
-		} else if s.head < len(s.waiting) && (s.left || s.broken != nil) {
-			f := s.newFlight()
-			f.state, f.err = applied, s.broken
-			if f.err == nil {
-				f.err = errClosed
-			}
+		} else if s.life.over() && s.head < len(s.waiting) {
+			f := s.newFlight(s.life)
+			f.state, f.err = applied, s.refusal()
 			return f
-		} else if s.closed && s.head == len(s.waiting) && (s.left || s.broken != nil) {
+		} else if s.life.over() && s.closed {
 			return nil
 		}
 		s.done.Wait()
 	}
 }
 
-// settle waits until the flight is durable, as far as the options ask for that.
-func (s *Store) settle(f *flight, unsettled []*pebble.Batch) []*pebble.Batch {
-	if f.err != nil {
-		return unsettled
+// refusal is what is committed fails with while nobody commits.
+func (s *Store) refusal() error {
+	switch {
+	case s.life.broken != nil:
+		return s.life.broken
+	case s.opts.ReadOnly && !s.closed:
+		return errReadOnly
 	}
-	if !s.relaxed {
-		f.err = s.sync(f.batch)
-		return unsettled
-	}
-	unsettled = append(unsettled, f.batch)
-	if len(unsettled) < maxUnsettled {
-		return unsettled
-	}
-	s.syncAll(unsettled)
-	clear(unsettled)
-	return unsettled[:0]
+	return errClosed
 }
 
-// syncAll is for batches whose tickets are done: an error concerns those that come later.
-func (s *Store) syncAll(unsettled []*pebble.Batch) {
-	for _, b := range unsettled {
-		if s.sync(b) != nil {
+// settle waits until the flight is durable, as far as the options ask for that.
+func (l *life) settle(f *flight) {
+	if f.err != nil {
+		return
+	}
+	if !l.s.opts.Relaxed {
+		f.err = l.sync(f.batch)
+		return
+	}
+	l.unsettled = append(l.unsettled, f.batch)
+	if len(l.unsettled) >= maxUnsettled {
+		l.syncAll()
+	}
+}
+
+// syncAll is for batches whose tickets are done. Those that cannot be synced stay: the next life gets them.
+func (l *life) syncAll() {
+	for i, b := range l.unsettled {
+		if l.sync(b) != nil {
+			l.unsettled = l.unsettled[i:]
 			return
 		}
 	}
+	clear(l.unsettled)
+	l.unsettled = l.unsettled[:0]
 }
 
 // sync waits for the sync of an applied batch and gives it back to pebble. Whether it succeeded is for the guard to
 // say, who was there before pebble.
-func (s *Store) sync(b *pebble.Batch) error {
-	err := b.SyncWait()
-	if err == nil {
-		err = b.Close()
+func (l *life) sync(b *pebble.Batch) error {
+	if err := b.SyncWait(); err != nil {
+		l.degrade(err)
 	}
-	if err != nil {
-		s.degrade(err)
+	if err := l.error(); err != nil {
+		return err
 	}
-	return s.Degraded()
+	return b.Close()
 }
 
 // finish makes a durable flight readable, tells the watchers and completes the tickets, or completes all with the
@@ -115,7 +137,7 @@ func (s *Store) finish(f *flight) {
 		}
 	}
 	s.mu.Lock()
-	s.docs.land(f)
+	f.life.docs.land(f)
 	s.mu.Unlock()
 
 	revs := f.revs
@@ -148,16 +170,23 @@ func (s *Store) tell(ops []store.DocOp, revs []uint64) {
 }
 
 // retire takes the first flight out and lets the committer go on. A failed one is not used again: the committer may
-// still hang with it.
+// still hang with it, and the next life has to know of it.
 func (s *Store) retire(f *flight) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	l := f.life
 	s.flights = slices.Delete(s.flights, 0, 1)
 	if f.err == nil {
 		f.reset()
 		s.free = append(s.free, f)
+	} else if f.boarded {
+		f.waiters = nil
+		l.lost = append(l.lost, f)
 	}
-	s.work.Signal()
+	s.life.work.Signal()
+	if l.over() {
+		s.done.Broadcast()
+	}
 }
 
 // reset empties f, keeping its memory.
@@ -165,5 +194,5 @@ func (f *flight) reset() {
 	clear(f.waiters)
 	clear(f.touched)
 	clear(f.keys)
-	*f = flight{waiters: f.waiters[:0], touched: f.touched[:0], revs: f.revs[:0], keys: f.keys[:0]}
+	*f = flight{waiters: f.waiters[:0], touched: f.touched[:0], revs: f.revs[:0], olds: f.olds[:0], keys: f.keys[:0]}
 }

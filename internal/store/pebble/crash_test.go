@@ -125,7 +125,7 @@ func crashWork(t *testing.T, s *Store, w *witness, c int, rng *rand.Rand) {
 			b.Appends = append(b.Appends, store.Append{Queues: queues, Body: []byte(body), Seqs: make([]uint64, len(queues))})
 		}
 		q := store.QueueID(rng.IntN(crashQueues))
-		cursor, err := s.readCursor(q)
+		cursor, err := s.now().readCursor(q)
 		if err != nil {
 			t.Error(err)
 		}

@@ -11,44 +11,57 @@ import (
 	"github.com/thingwire/thingwire/internal/fault"
 )
 
-var errClosed error = fault.New(fault.Unavailable, "the store is closed")
-
 // degrade is called at the first error of the disk; later ones are only its echo. The caller may hold locks of pebble.
-func (s *Store) degrade(err error) {
+func (l *life) degrade(err error) {
+	l.guard.fallAsleep()
+	s := l.s
 	s.mu.Lock()
-	first := s.broken == nil
+	first := l.broken == nil
 	if first {
-		s.broken = fault.Wrap(fault.Unavailable, err, "the store cannot write to %s", s.dir).
-			WithRemedy("see to the disk, then restart the server")
-		s.degraded.Store(true)
+		l.hopeless = errors.Is(err, errCorrupt) || pebble.IsCorruptionError(err)
+		l.broken = l.refusal(err)
+		if l.serving && !l.hopeless && !s.closed {
+			s.background.Go(func() { s.mend(l) })
+		}
 	}
-	s.work.Broadcast()
+	l.work.Broadcast()
 	s.done.Broadcast()
+	first = first && l.serving
 	s.mu.Unlock()
 	if first {
-		s.log.Error("store degraded: nothing is acknowledged until the server is restarted", slog.Any("error", err))
+		s.opts.Log.Error("store degraded: nothing that needs it is acknowledged", slog.Any("error", l.broken))
 	}
 }
 
-// Degraded gives the error that made the store refuse commits, nil while all is well.
+// refusal is what all that waits is told.
+func (l *life) refusal(err error) error {
+	if l.hopeless {
+		return fault.Wrap(fault.Unavailable, err, "the store in %s is damaged", l.s.opts.Dir).
+			WithRemedy("stop the server, run thingwire check, and restore a backup")
+	}
+	return fault.Wrap(fault.Unavailable, err, "the store cannot write to %s", l.s.opts.Dir).
+		WithRemedy("see to the disk: the store goes on by itself when it can be written again")
+}
+
+// Degraded gives the error that makes the store refuse commits, nil while all is well.
 func (s *Store) Degraded() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.broken
+	return s.life.broken
 }
 
 // logger takes what pebble says. Its Fatalf must not end the process, as pebble's own would: the store is degraded
 // instead, and pebble returns the error or goes on with something that nobody believes any more.
-type logger struct{ s *Store }
+type logger struct{ l *life }
 
 // Infof is chatter.
 func (l logger) Infof(format string, args ...any) {
-	l.s.log.Debug("pebble: " + fmt.Sprintf(format, args...))
+	l.l.s.opts.Log.Debug("pebble: " + fmt.Sprintf(format, args...))
 }
 
 // Errorf is what pebble could live with.
 func (l logger) Errorf(format string, args ...any) {
-	l.s.log.Warn("pebble: " + fmt.Sprintf(format, args...))
+	l.l.s.opts.Log.Warn("pebble: " + fmt.Sprintf(format, args...))
 }
 
 // Fatalf is what pebble would end the process for.
@@ -59,7 +72,7 @@ func (l logger) Fatalf(format string, args ...any) {
 			fatal.err = err
 		}
 	}
-	l.s.degrade(fatal)
+	l.l.degrade(fatal)
 }
 
 // pebbleError is what pebble wanted to end the process for.
@@ -72,32 +85,36 @@ func (e *pebbleError) Error() string { return e.text }
 
 func (e *pebbleError) Unwrap() error { return e.err }
 
-// retryPause slows down pebble's flushes and compactions after an error: it repeats them at once, for ever.
+// retryPause slows down what pebble cannot do in its dream: it tries again at once, for ever.
 const retryPause = time.Second
 
-func (s *Store) events() *pebble.EventListener {
+func (l *life) events() *pebble.EventListener {
 	return &pebble.EventListener{
-		BackgroundError: s.backgroundError,
+		BackgroundError: l.backgroundError,
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
-			s.degrade(fmt.Errorf("%s is corrupt: %w", info.Path, info.Details))
+			l.degrade(fmt.Errorf("%w: %s: %w", errCorrupt, info.Path, info.Details))
 		},
 		LowDiskSpace: func(info pebble.LowDiskSpaceInfo) {
-			s.log.Warn("the disk is nearly full", slog.String("dir", s.dir), slog.Uint64("bytesLeft", info.AvailBytes))
+			l.s.opts.Log.Warn("the disk is nearly full", slog.String("dir", l.s.opts.Dir), slog.Uint64("bytesLeft", info.AvailBytes))
 		},
 	}
 }
 
 // backgroundError is told of flushes and compactions that failed. What was acknowledged is safe in the log, but the
 // next thing to fail is a commit, so this is the moment to stop.
-func (s *Store) backgroundError(err error) {
+func (l *life) backgroundError(err error) {
 	if errors.Is(err, pebble.ErrCancelledCompaction) {
 		return
 	}
-	s.degrade(err)
+	again := l.guard.state.dreaming.Load()
+	l.degrade(err)
+	if !again {
+		return // in the dream a flush will succeed
+	}
 	pause := time.NewTimer(retryPause)
 	defer pause.Stop()
 	select {
-	case <-s.closing:
+	case <-l.dying:
 	case <-pause.C:
 	}
 }

@@ -39,21 +39,24 @@ func one(q store.QueueID, size int) *store.Batch {
 	return &store.Batch{Appends: []store.Append{{Queues: []store.QueueID{q}, Body: make([]byte, size), Seqs: make([]uint64, 1)}}}
 }
 
+// degradations are the ways in which a disk fails.
+var degradations = []struct {
+	name  string
+	part  string
+	begin bool
+	err   error
+}{
+	{"the log cannot be written", ".log", false, syscall.EIO},
+	{"a new log cannot be made", ".log", true, syscall.ENOSPC},
+	{"the disk is full", "", false, syscall.ENOSPC},
+	{"tables cannot be written", ".sst", false, syscall.ENOSPC},
+	{"the manifest cannot be written", "MANIFEST", false, syscall.EIO},
+}
+
 // A disk that fails never makes a false success: committers get fault.Unavailable for ever, reads of what is durable
 // go on, Then keeps its order, and the process lives.
 func TestDegrade(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		part  string
-		begin bool
-		err   error
-	}{
-		{"the log cannot be written", ".log", false, syscall.EIO},
-		{"a new log cannot be made", ".log", true, syscall.ENOSPC},
-		{"the disk is full", "", false, syscall.ENOSPC},
-		{"tables cannot be written", ".sst", false, syscall.ENOSPC},
-		{"the manifest cannot be written", "MANIFEST", false, syscall.EIO},
-	} {
+	for _, c := range degradations {
 		t.Run(c.name, func(t *testing.T) {
 			disk := vfs.NewCrashableMem()
 			brk := &breaker{part: c.part, begin: c.begin, err: c.err}

@@ -13,32 +13,32 @@ import (
 )
 
 // buildDocs writes the operations of one store.Batch, or says why it is refused. err is one of the disk.
-func (s *Store) buildDocs(f *flight, ops []store.DocOp) (refused, err error) {
-	b := &s.builder
+func (l *life) buildDocs(f *flight, ops []store.DocOp) (refused, err error) {
+	b := &l.builder
 	b.undo = b.undo[:0]
 	noted := len(f.revs)
 	for i := range ops {
 		op := &ops[i]
-		rev, known, err := s.revision(op.Bucket, op.Key)
+		rev, known, err := l.revision(op.Bucket, op.Key)
 		if err != nil {
 			return nil, err
 		}
 		if refused = op.If.Check(op.Bucket, op.Key, rev); refused != nil {
 			b.takeBack()
-			f.revs = f.revs[:noted]
+			f.revs, f.olds = f.revs[:noted], f.olds[:noted]
 			return refused, nil
 		}
 		key := string(b.key)
 		b.undo = append(b.undo, undo{key, rev, known})
 		b.fresh[key] = rev + 1
-		f.revs = append(f.revs, rev+1)
+		f.revs, f.olds = append(f.revs, rev+1), append(f.olds, rev)
 		if op.Delete {
 			b.fresh[key] = 0
 			f.revs[len(f.revs)-1] = rev
 		}
 	}
 	for i := range ops {
-		if err := s.builder.addDoc(b.undo[i].key, &ops[i], f.revs[noted+i]); err != nil {
+		if err := l.builder.addDoc(b.undo[i].key, &ops[i], f.revs[noted+i]); err != nil {
 			return nil, err
 		}
 		f.keys = append(f.keys, b.undo[i].key)
@@ -48,13 +48,13 @@ func (s *Store) buildDocs(f *flight, ops []store.DocOp) (refused, err error) {
 
 // revision is what a document has before the next operation, 0 if it is not there; known if the batch changed it. It
 // leaves the key in b.key.
-func (s *Store) revision(bucket, key string) (rev uint64, known bool, err error) {
-	b := &s.builder
+func (l *life) revision(bucket, key string) (rev uint64, known bool, err error) {
+	b := &l.builder
 	b.key = appendDocKey(b.key[:0], bucket, key)
 	if rev, known := b.fresh[string(b.key)]; known {
 		return rev, true, nil
 	}
-	v, closer, err := s.db.Get(b.key)
+	v, closer, err := l.db.Get(b.key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return 0, false, nil
 	}
@@ -142,34 +142,35 @@ func (l *landing) wait(ctx context.Context) error {
 	}
 }
 
-func (s *Store) landing(key string) *landing {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.docs.by[key]
+func (l *life) landing(key string) *landing {
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	return l.docs.by[key]
 }
 
-func (s *Store) lastLanding() *landing {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.docs.last
+func (l *life) lastLanding() *landing {
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	return l.docs.last
 }
 
 // Get reads a document; see store.Docs. If the document is being changed, it waits until that is durable.
 func (s *Store) Get(ctx context.Context, bucket, key string) (store.Doc, error) {
-	if err := s.enter(); err != nil {
+	l, err := s.enter()
+	if err != nil {
 		return store.Doc{}, err
 	}
-	defer s.leave()
+	defer l.leave()
 	if err := ctx.Err(); err != nil {
 		return store.Doc{}, err
 	}
 	k := string(appendDocKey(nil, bucket, key))
-	doc, err := s.get(k)
+	doc, err := l.get(k)
 	if err != nil {
 		return store.Doc{}, err
 	}
 	// Only now: what the read saw is either durable or still in flight.
-	if err := s.landing(k).wait(ctx); err != nil {
+	if err := l.landing(k).wait(ctx); err != nil {
 		return store.Doc{}, err
 	}
 	if doc.Rev == 0 {
@@ -179,8 +180,8 @@ func (s *Store) Get(ctx context.Context, bucket, key string) (store.Doc, error) 
 	return doc, nil
 }
 
-func (s *Store) get(key string) (store.Doc, error) {
-	v, closer, err := s.db.Get([]byte(key))
+func (l *life) get(key string) (store.Doc, error) {
+	v, closer, err := l.db.Get([]byte(key))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return store.Doc{}, nil
 	}
@@ -207,16 +208,17 @@ func (s *Store) List(ctx context.Context, bucket, prefix, after string, limit in
 }
 
 func (s *Store) list(ctx context.Context, bucket, prefix, after string, limit int, yield func(store.Doc, error) bool) error {
-	if err := s.enter(); err != nil {
+	l, err := s.enter()
+	if err != nil {
 		return err
 	}
-	defer s.leave()
-	it, err := s.db.NewIter(listBounds(bucket, prefix, after))
+	defer l.leave()
+	it, err := l.db.NewIter(listBounds(bucket, prefix, after))
 	if err != nil {
 		return err
 	}
 	defer it.Close() //nolint:errcheck // its error is seen below
-	if err := s.lastLanding().wait(ctx); err != nil {
+	if err := l.lastLanding().wait(ctx); err != nil {
 		return err
 	}
 	base := len(bucket) + 2

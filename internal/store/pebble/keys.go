@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/thingwire/thingwire/internal/store"
 )
@@ -82,6 +83,14 @@ func decodeEntryKey(key []byte) (q store.QueueID, seq uint64, ok bool) {
 func appendDocKey(dst []byte, bucket, key string) []byte {
 	dst = append(append(dst, kindDoc), bucket...)
 	return append(append(dst, 0), key...)
+}
+
+func decodeDocKey(k []byte) (bucket, key string, ok bool) {
+	if len(k) == 0 || k[0] != kindDoc {
+		return "", "", false
+	}
+	bucket, key, ok = strings.Cut(string(k[1:]), "\x00")
+	return bucket, key, ok && bucket != ""
 }
 
 // prefixEnd is the first key behind all that begin with prefix, whose first byte is one of the kinds.

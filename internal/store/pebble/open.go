@@ -4,13 +4,12 @@ import (
 	"encoding/binary"
 	"errors"
 	iofs "io/fs"
-	"log/slog"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
@@ -18,72 +17,137 @@ import (
 
 // Open opens the store in a directory, or makes one. Only one process may have it open.
 func Open(opts Options) (*Store, error) {
-	s := &Store{
-		dir:     opts.Dir,
-		relaxed: opts.Relaxed,
-		observe: opts.Observe,
-		log:     opts.Log,
-		closing: make(chan struct{}),
-		docs:    landings{by: make(map[string]*landing)},
-	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	s.work.L, s.done.L = &s.mu, &s.mu
-	s.queues.by = make(map[store.QueueID]*queue)
-	s.builder.fresh = make(map[string]uint64)
-	s.builder.counts = make(map[uint64]uint64)
-	if err := s.open(opts); err != nil {
+	s := &Store{opts: opts.complete(), closing: make(chan struct{})}
+	s.done.L = &s.mu
+	lock, err := lockDir(s.opts)
+	if err != nil {
 		return nil, err
 	}
-	go s.commit()
+	s.lock = lock
+	l, err := s.begin(nil)
+	if err == nil {
+		err = s.adopt(l)
+	}
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	if opts.ReadOnly {
+		l.left = true
+	} else {
+		go l.commit()
+	}
 	go s.complete()
 	return s, nil
 }
 
-func (s *Store) open(opts Options) error {
-	engine := s.engine(opts)
-	lock, err := lockDir(opts.Dir, engine.FS)
+// begin opens the database for a life that follows old, which is nil at first.
+func (s *Store) begin(old *life) (_ *life, err error) {
+	l := s.newLife()
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.end())
+		}
+	}()
+	if !s.opts.ReadOnly {
+		if err := dropEmptyLogs(s.opts); err != nil {
+			return nil, fault.Wrap(fault.Unavailable, err, "the store in %s cannot be opened", s.opts.Dir)
+		}
+	}
+	if l.db, err = pebble.Open(s.opts.Dir, l.engine()); err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "the store in %s cannot be opened", s.opts.Dir)
+	}
+	return l, l.prepare(old)
+}
+
+// adopt makes l the life of the store, unless it is broken already.
+func (s *Store) adopt(l *life) error {
+	s.mu.Lock()
+	err := l.broken
+	if s.closed {
+		err = errClosed
+	}
+	if err == nil {
+		l.serving, s.life = true, l
+		s.done.Broadcast()
+	}
+	s.mu.Unlock()
+	if err != nil {
+		err = errors.Join(err, l.end())
+	}
+	return err
+}
+
+// end closes the database; nothing of it reaches the disk any more.
+func (l *life) end() error {
+	l.guard.fallAsleep()
+	l.guard.asleep()
+	l.s.mu.Lock()
+	l.trims.stop()
+	stuck := l.stuck
+	l.s.mu.Unlock()
+	close(l.dying)
+	if l.db == nil {
+		return nil
+	}
+	if stuck {
+		return fault.New(fault.Unavailable, "the store in %s could not be closed after an error of the disk", l.s.opts.Dir).
+			WithRemedy("end the process")
+	}
+	return l.db.Close()
+}
+
+// dropEmptyLogs removes logs without a byte behind the last one that has some. An opening that was cut short left them,
+// and pebble takes it for damage when the log before the last one ends in the middle of a batch.
+func dropEmptyLogs(opts Options) error {
+	names, err := opts.FS.List(opts.Dir)
 	if err != nil {
 		return err
 	}
-	engine.Lock = lock
-	s.lock = lock
-	s.db, err = pebble.Open(opts.Dir, engine)
-	if err != nil {
-		err = fault.Wrap(fault.Unavailable, err, "the store in %s cannot be opened", opts.Dir)
-		return errors.Join(err, lock.Close())
-	}
-	err = s.prepare()
-	s.serving.Store(true)
-	if err == nil {
-		err = s.Degraded()
-	}
-	if err != nil {
-		close(s.closing)
-		return errors.Join(err, s.db.Close(), lock.Close())
+	names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, ".log") })
+	slices.Sort(names) // their numbers have six digits, and more when there are more
+	slices.SortStableFunc(names, func(a, b string) int { return len(a) - len(b) })
+	for _, name := range slices.Backward(names) {
+		path := opts.FS.PathJoin(opts.Dir, name)
+		info, err := opts.FS.Stat(path)
+		if err != nil {
+			return err
+		}
+		if info.Size() > 0 {
+			return nil
+		}
+		if err := opts.FS.Remove(path); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // prepare reads what has to be known before the first commit.
-func (s *Store) prepare() error {
-	if err := s.checkFormat(); err != nil {
+func (l *life) prepare(old *life) error {
+	if err := l.checkFormat(); err != nil {
 		return err
 	}
-	last, err := s.lastBody()
+	if old != nil {
+		if err := l.takeOver(old); err != nil {
+			return err
+		}
+	}
+	last, err := l.lastBody()
 	if err != nil {
 		return err
 	}
-	s.builder.bodyID = last
-	return s.resumeDrops()
+	l.builder.bodyID = last
+	if err := l.resumeDrops(); err != nil || old == nil {
+		return err
+	}
+	return l.carry(old)
 }
 
 // checkFormat reads the version of the layout, or writes it if the database is new. What is newer is refused.
-func (s *Store) checkFormat() error {
-	v, closer, err := s.db.Get([]byte{kindFormat})
+func (l *life) checkFormat() error {
+	v, closer, err := l.db.Get([]byte{kindFormat})
 	if errors.Is(err, pebble.ErrNotFound) {
-		return s.initFormat()
+		return l.initFormat()
 	}
 	if err != nil {
 		return err
@@ -93,14 +157,14 @@ func (s *Store) checkFormat() error {
 		return err
 	}
 	if version != formatVersion {
-		return fault.New(fault.Unsupported, "the store in %s has format %d, this program knows format %d", s.dir, version, formatVersion).
+		return fault.New(fault.Unsupported, "the store in %s has format %d, this program knows format %d", l.s.opts.Dir, version, formatVersion).
 			WithRemedy("use the version of thingwire that wrote it, or a newer one")
 	}
 	return nil
 }
 
-func (s *Store) initFormat() error {
-	it, err := s.db.NewIter(nil)
+func (l *life) initFormat() error {
+	it, err := l.db.NewIter(nil)
 	if err != nil {
 		return err
 	}
@@ -109,15 +173,15 @@ func (s *Store) initFormat() error {
 		return err
 	}
 	if !empty {
-		return fault.New(fault.Unsupported, "the database in %s was not written by thingwire", s.dir).
+		return fault.New(fault.Unsupported, "the database in %s was not written by thingwire", l.s.opts.Dir).
 			WithRemedy("give another directory")
 	}
-	return s.db.Set([]byte{kindFormat}, binary.AppendUvarint(nil, formatVersion), pebble.Sync)
+	return l.db.Set([]byte{kindFormat}, binary.AppendUvarint(nil, formatVersion), pebble.Sync)
 }
 
 // lastBody is the highest id of a shared body.
-func (s *Store) lastBody() (id uint64, err error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindBody}, UpperBound: []byte{kindBody + 1}})
+func (l *life) lastBody() (id uint64, err error) {
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindBody}, UpperBound: []byte{kindBody + 1}})
 	if err != nil {
 		return 0, err
 	}
@@ -129,8 +193,8 @@ func (s *Store) lastBody() (id uint64, err error) {
 }
 
 // resumeDrops goes on clearing queues that were dropped before the last stop.
-func (s *Store) resumeDrops() error {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindDropped}, UpperBound: []byte{kindDropped + 1}})
+func (l *life) resumeDrops() error {
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindDropped}, UpperBound: []byte{kindDropped + 1}})
 	if err != nil {
 		return err
 	}
@@ -140,21 +204,26 @@ func (s *Store) resumeDrops() error {
 		if !ok {
 			return errCorrupt
 		}
-		q, err := s.queue(store.QueueID(id))
+		q, err := l.queue(store.QueueID(id))
 		if err != nil {
 			return err
 		}
-		s.builder.file(q)
+		l.builder.file(q)
 	}
 	return it.Error()
 }
 
 // lockDir makes the directory and takes its lock, which ends with the process at the latest.
-func lockDir(dir string, fs vfs.FS) (*pebble.Lock, error) {
-	if err := fs.MkdirAll(dir, 0o700); err != nil {
+func lockDir(opts Options) (*pebble.Lock, error) {
+	dir := opts.Dir
+	if opts.ReadOnly {
+		if _, err := opts.FS.Stat(dir); err != nil {
+			return nil, fault.Wrap(fault.Unavailable, err, "there is no store in %s", dir)
+		}
+	} else if err := opts.FS.MkdirAll(dir, 0o700); err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "the data directory %s cannot be made", dir)
 	}
-	lock, err := pebble.LockDirectory(dir, fs)
+	lock, err := pebble.LockDirectory(dir, opts.FS)
 	if err == nil {
 		return lock, nil
 	}

@@ -3,7 +3,6 @@ package pebble
 import (
 	"bufio"
 	"errors"
-	"log/slog"
 	"os"
 	"os/exec"
 	"strconv"
@@ -33,11 +32,18 @@ func wantRefusal(t *testing.T, opts Options, kind fault.Kind, words ...string) {
 	}
 }
 
+// quiet is a logger of pebble that says nothing.
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)  {}
+func (quiet) Errorf(string, ...any) {}
+func (quiet) Fatalf(string, ...any) {}
+
 func TestOpenRefusesOtherFormats(t *testing.T) {
 	fs := vfs.NewMem()
 	write := func(key, value string) {
 		t.Helper()
-		db, err := pebble.Open("data", &pebble.Options{FS: fs, Logger: logger{&Store{log: slog.New(slog.DiscardHandler)}}})
+		db, err := pebble.Open("data", &pebble.Options{FS: fs, Logger: quiet{}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,8 +133,8 @@ func TestNothingLeaks(t *testing.T) {
 	if entries, bodies := audit(t, s); entries != 0 || bodies != 0 {
 		t.Fatalf("%d entries, %d bodies", entries, bodies)
 	}
-	if s.dead.Load() != 0 || len(s.queues.by) != 0 {
-		t.Fatalf("%d dead, %d queues in memory", s.dead.Load(), len(s.queues.by))
+	if l := s.now(); l.dead.Load() != 0 || len(l.queues.by) != 0 {
+		t.Fatalf("%d dead, %d queues in memory", l.dead.Load(), len(l.queues.by))
 	}
 }
 

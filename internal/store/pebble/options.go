@@ -21,6 +21,13 @@ type Options struct {
 	// that follows at once. A power cut may cost the last few milliseconds; the order is kept.
 	Relaxed bool
 
+	// ReadOnly opens a directory that is there to look at it: nothing is written and commits are refused.
+	ReadOnly bool
+
+	// Retry is how long a degraded store waits before it tries the disk for the first time; it waits longer from try to
+	// try, up to 16 times that. 0 means 250 ms.
+	Retry time.Duration
+
 	// Log takes what the operator should know; nil is silence.
 	Log *slog.Logger
 
@@ -30,13 +37,28 @@ type Options struct {
 	Observe func(batches int, took time.Duration)
 }
 
+const defaultRetry = 250 * time.Millisecond
+
+func (o Options) complete() Options {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Retry == 0 {
+		o.Retry = defaultRetry
+	}
+	return o
+}
+
 const (
 	memTableBytes = 16 << 20 // small, because what is in memtables is replayed after a kill: 16 MB take some 30 ms
 	cacheBytes    = 32 << 20
 )
 
 // engine are pebble's options. What differs from its defaults has its reason here.
-func (s *Store) engine(opts Options) *pebble.Options {
+func (l *life) engine() *pebble.Options {
 	o := &pebble.Options{
 		// Pinned: a new pebble must not change the format on disk by itself.
 		FormatMajorVersion: pebble.FormatTableFormatV6,
@@ -53,8 +75,8 @@ func (s *Store) engine(opts Options) *pebble.Options {
 		CompactionConcurrencyRange: func() (lower, upper int) {
 			return 1, 2
 		},
-		Logger:        logger{s},
-		EventListener: s.events(),
+		Logger:        logger{l},
+		EventListener: l.events(),
 	}
 	// Documents that are not there are asked for often (does this retained topic exist?); a filter answers from memory.
 	for i := range o.Levels {
@@ -66,9 +88,7 @@ func (s *Store) engine(opts Options) *pebble.Options {
 	// Compactions for reads' sake would rewrite queues that are about to be deleted.
 	o.Experimental.ReadSamplingMultiplier = -1
 	// Never nil: pebble would add a health check with a ticker per file.
-	o.FS = guard{vfs.Default, s}
-	if opts.FS != nil {
-		o.FS = guard{opts.FS, s}
-	}
+	o.FS = l.guard
+	o.ReadOnly = l.s.opts.ReadOnly
 	return o
 }

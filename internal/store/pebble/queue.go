@@ -29,6 +29,7 @@ type queue struct {
 	mu      sync.Mutex
 	durable mark   // behind the newest durable entry
 	trimmed uint64 // entries up to this one are forgotten
+	asked   uint64 // the same, but only by Trim: a queue that is being dropped looks trimmed, too
 	dirty   bool   // trimmed is ahead of the disk; in Store.trims.dirty
 }
 
@@ -36,53 +37,53 @@ type queue struct {
 type mark struct{ seq, bytes, shared uint64 }
 
 // queue finds or loads a queue. It reads from the disk at the first touch, on the caller's goroutine.
-func (s *Store) queue(id store.QueueID) (*queue, error) {
-	s.queues.mu.RLock()
-	q := s.queues.by[id]
-	s.queues.mu.RUnlock()
+func (l *life) queue(id store.QueueID) (*queue, error) {
+	l.queues.mu.RLock()
+	q := l.queues.by[id]
+	l.queues.mu.RUnlock()
 	if q == nil {
-		q = s.addQueue(id)
+		q = l.addQueue(id)
 	}
 	q.loading.Do(func() {
-		if q.broken = s.load(q); q.broken != nil {
-			s.forget(q)
+		if q.broken = l.load(q); q.broken != nil {
+			l.forget(q)
 		}
 	})
 	return q, q.broken
 }
 
-func (s *Store) addQueue(id store.QueueID) *queue {
-	s.queues.mu.Lock()
-	defer s.queues.mu.Unlock()
-	q := s.queues.by[id]
+func (l *life) addQueue(id store.QueueID) *queue {
+	l.queues.mu.Lock()
+	defer l.queues.mu.Unlock()
+	q := l.queues.by[id]
 	if q == nil {
 		q = &queue{id: id}
-		s.queues.by[id] = q
+		l.queues.by[id] = q
 	}
 	return q
 }
 
 // forget removes q from memory; nothing of it is in flight.
-func (s *Store) forget(q *queue) {
-	s.queues.mu.Lock()
-	defer s.queues.mu.Unlock()
-	if s.queues.by[q.id] == q {
-		delete(s.queues.by, q.id)
+func (l *life) forget(q *queue) {
+	l.queues.mu.Lock()
+	defer l.queues.mu.Unlock()
+	if l.queues.by[q.id] == q {
+		delete(l.queues.by, q.id)
 	}
 }
 
 // load reads the cursor and looks at the first and the last entry. Nothing of q is in flight: whoever appends loads
 // first, and the memory of a queue outlives its flights. So all that it sees is durable.
-func (s *Store) load(q *queue) error {
-	c, err := s.readCursor(q.id)
+func (l *life) load(q *queue) error {
+	c, err := l.readCursor(q.id)
 	if err != nil {
 		return err
 	}
-	q.dropped, err = s.has(idKey(kindDropped, uint64(q.id)))
+	q.dropped, err = l.has(idKey(kindDropped, uint64(q.id)))
 	if err != nil {
 		return err
 	}
-	first, last, err := s.ends(q.id, c.deleted)
+	first, last, err := l.ends(q.id, c.deleted)
 	if err != nil {
 		return err
 	}
@@ -94,12 +95,12 @@ func (s *Store) load(q *queue) error {
 	if q.dropped {
 		q.trimmed = q.last.seq
 	}
-	s.dead.Add(int64(c.trimmed - c.deleted))
+	l.dead.Add(int64(c.trimmed - c.deleted))
 	return nil
 }
 
-func (s *Store) readCursor(id store.QueueID) (cursor, error) {
-	v, closer, err := s.db.Get(idKey(kindCursor, uint64(id)))
+func (l *life) readCursor(id store.QueueID) (cursor, error) {
+	v, closer, err := l.db.Get(idKey(kindCursor, uint64(id)))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return cursor{}, nil
 	}
@@ -110,8 +111,8 @@ func (s *Store) readCursor(id store.QueueID) (cursor, error) {
 	return decodeCursor(v)
 }
 
-func (s *Store) has(key []byte) (bool, error) {
-	_, closer, err := s.db.Get(key)
+func (l *life) has(key []byte) (bool, error) {
+	_, closer, err := l.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return false, nil
 	}
@@ -122,8 +123,8 @@ func (s *Store) has(key []byte) (bool, error) {
 }
 
 // ends gives the mark before the first entry behind deleted, and the mark behind the last entry; zero if there is none.
-func (s *Store) ends(id store.QueueID, deleted uint64) (first, last mark, err error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(id, deleted+1), UpperBound: entriesEnd(id)})
+func (l *life) ends(id store.QueueID, deleted uint64) (first, last mark, err error) {
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(id, deleted+1), UpperBound: entriesEnd(id)})
 	if err != nil {
 		return mark{}, mark{}, err
 	}
@@ -168,11 +169,11 @@ func entryAt(it *pebble.Iterator) (entry, error) {
 
 // before is the mark before the entry seq, which must be on disk, or behind the last one if seq is last+1. Only the
 // committer may ask.
-func (s *Store) before(q *queue, seq uint64) (mark, error) {
+func (l *life) before(q *queue, seq uint64) (mark, error) {
 	if seq == q.last.seq+1 {
 		return q.last, nil
 	}
-	e, err := s.readEntry(q.id, seq)
+	e, err := l.readEntry(q.id, seq)
 	if err != nil {
 		return mark{}, err
 	}
@@ -180,8 +181,8 @@ func (s *Store) before(q *queue, seq uint64) (mark, error) {
 }
 
 // readEntry reads one entry without its body.
-func (s *Store) readEntry(id store.QueueID, seq uint64) (entry, error) {
-	v, closer, err := s.db.Get(entryKey(id, seq))
+func (l *life) readEntry(id store.QueueID, seq uint64) (entry, error) {
+	v, closer, err := l.db.Get(entryKey(id, seq))
 	if err != nil {
 		return entry{}, err
 	}

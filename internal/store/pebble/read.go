@@ -14,14 +14,15 @@ import (
 
 // Read reads entries; see store.Queues. It goes along one iterator from the first entry that is wanted.
 func (s *Store) Read(ctx context.Context, id store.QueueID, after uint64, limit, maxBytes int, dst []store.Entry) ([]store.Entry, error) {
-	if err := s.enter(); err != nil {
+	l, err := s.enter()
+	if err != nil {
 		return dst, err
 	}
-	defer s.leave()
+	defer l.leave()
 	if err := ctx.Err(); err != nil {
 		return dst, err
 	}
-	q, err := s.queue(id)
+	q, err := l.queue(id)
 	if err != nil {
 		return dst, err
 	}
@@ -30,7 +31,7 @@ func (s *Store) Read(ctx context.Context, id store.QueueID, after uint64, limit,
 	if after >= durable.seq || limit <= 0 {
 		return dst, nil
 	}
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(id, after+1), UpperBound: entryKey(id, durable.seq+1)})
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(id, after+1), UpperBound: entryKey(id, durable.seq+1)})
 	if err != nil {
 		return dst, err
 	}
@@ -116,14 +117,15 @@ func (r *reader) keep(body []byte) []byte {
 
 // QueueStats describes a queue; see store.Queues. It reads one entry at most.
 func (s *Store) QueueStats(ctx context.Context, id store.QueueID) (store.QueueStats, error) {
-	if err := s.enter(); err != nil {
+	l, err := s.enter()
+	if err != nil {
 		return store.QueueStats{}, err
 	}
-	defer s.leave()
+	defer l.leave()
 	if err := ctx.Err(); err != nil {
 		return store.QueueStats{}, err
 	}
-	q, err := s.queue(id)
+	q, err := l.queue(id)
 	if err != nil {
 		return store.QueueStats{}, err
 	}
@@ -132,7 +134,7 @@ func (s *Store) QueueStats(ctx context.Context, id store.QueueID) (store.QueueSt
 		if trimmed >= durable.seq {
 			return store.QueueStats{First: durable.seq + 1, Last: durable.seq}, nil
 		}
-		first, err := s.readEntry(id, trimmed+1)
+		first, err := l.readEntry(id, trimmed+1)
 		if errors.Is(err, pebble.ErrNotFound) {
 			if now, _ := q.view(); now != trimmed {
 				continue // it was trimmed and deleted meanwhile
@@ -162,12 +164,13 @@ func (s *Store) QueueIDs(ctx context.Context) iter.Seq2[store.QueueID, error] {
 }
 
 func (s *Store) queueIDs(ctx context.Context) ([]uint64, error) {
-	if err := s.enter(); err != nil {
+	l, err := s.enter()
+	if err != nil {
 		return nil, err
 	}
-	defer s.leave()
+	defer l.leave()
 	// One picture of all kinds: the entries of a dropped queue and its mark go in one batch, and must not be seen apart.
-	picture := s.db.NewSnapshot()
+	picture := l.db.NewSnapshot()
 	defer picture.Close() //nolint:errcheck // nothing was written
 	var ids []uint64
 	for _, kind := range []byte{kindEntry, kindCursor} {

@@ -1,13 +1,12 @@
 package pebble
 
 import (
-	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
 )
 
@@ -16,44 +15,26 @@ type Store struct {
 	store.LocalBus
 	watchers store.Watchers
 
-	dir     string
-	relaxed bool
-	observe func(batches int, took time.Duration)
-	log     *slog.Logger
-	db      *pebble.DB
-	lock    *pebble.Lock
-
-	serving  atomic.Bool // opened: errors of the disk degrade
-	degraded atomic.Bool // broken is set
+	opts Options
+	lock *pebble.Lock
 
 	mu      sync.Mutex
-	work    sync.Cond // the committer may have something to do
 	done    sync.Cond // the completer may have something to do, or a reader or a goroutine has left
 	waiting []waiter  // committed and not yet in a flight
 	head    int       // waiting[:head] are taken
 	flights []*flight // in commit order: being built, applied, or syncing
 	free    []*flight
-	broken  error // degraded
-	closed  bool  // Close was called
-	idle    bool  // the committer waits for work
-	left    bool  // the committer has left
-	ended   bool  // the completer has left, too
-	late    bool  // a goroutine refuses what was committed after that
-	stuck   bool  // pebble panicked with its locks held and cannot be closed
-	readers int
-	docs    landings
-	trims   trims
-	closing chan struct{} // closed with closed
+	number  uint64 // of the newest flight
+	life    *life  // the directory as it is open now
+	closed  bool   // Close was called
+	ended   bool   // the completer has left
+	late    bool   // a goroutine refuses what was committed after that
+	closing chan struct{}
 
-	queues struct {
-		mu sync.RWMutex
-		by map[store.QueueID]*queue
-	}
-	dead atomic.Int64 // entries that are trimmed and still on disk
+	background sync.WaitGroup // menders and gravediggers
 
-	builder builder // the committer's
-	once    sync.Once
-	err     error // of Close
+	once sync.Once
+	err  error // of Close
 }
 
 // waiter is a batch on its way into a flight. It fails with err if that is not nil.
@@ -66,14 +47,17 @@ type waiter struct {
 // flight is a group of batches that share one sync.
 type flight struct {
 	number  uint64
+	life    *life
 	began   time.Time
 	waiters []waiter
 	batch   *pebble.Batch
 	state   state
+	boarded bool      // it was given to pebble
 	err     error     // all of it failed
 	touched []touched // queues that got entries
 	revs    []uint64  // of each document operation of the batches that did not fail, in order; for a deletion what it had
-	keys    []string  // of the documents that change
+	olds    []uint64  // what the same documents had before, 0 for none
+	keys    []string  // of the same documents
 	landing *landing  // not nil if documents change
 }
 
@@ -105,10 +89,10 @@ func (s *Store) Commit(b *store.Batch) *store.Ticket {
 	}
 	s.waiting = append(s.waiting, w)
 	switch {
-	case s.idle:
-		s.idle = false
-		s.work.Signal()
-	case s.broken != nil || s.left:
+	case s.life.idle:
+		s.life.idle = false
+		s.life.work.Signal()
+	case s.life.over():
 		s.done.Broadcast()
 	}
 	if s.ended && !s.late {
@@ -153,28 +137,37 @@ func (s *Store) refuseLate() {
 	}
 }
 
+var (
+	errClosed   error = fault.New(fault.Unavailable, "the store is closed")
+	errReadOnly error = fault.New(fault.Unavailable, "the store was opened for reading only")
+)
+
 // enter lets a reader in, unless the store is closed. Close waits until all have left.
-func (s *Store) enter() error {
+func (s *Store) enter() (*life, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return errClosed
+		return nil, errClosed
 	}
-	s.readers++
-	return nil
+	s.life.readers++
+	return s.life, nil
 }
 
-func (s *Store) leave() {
+func (l *life) leave() {
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	l.readers--
+	if l.readers == 0 && (l.s.closed || l.s.life != l) {
+		l.s.done.Broadcast()
+	}
+}
+
+// now is the life that the store has.
+func (s *Store) now() *life {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.readers--
-	if s.closed && s.readers == 0 {
-		s.done.Broadcast()
-	}
+	return s.life
 }
-
-// stuckPause is how long Close waits for a committer that hangs in a pebble which cannot write.
-const stuckPause = time.Second
 
 // Close completes what was committed, writes the trims, waits for readers, and releases the directory. After an error
 // that left pebble with its locks held, it cannot release the directory: the process has to end for that.

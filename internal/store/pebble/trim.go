@@ -45,46 +45,63 @@ func (t *trims) stop() {
 
 // Trim forgets entries; see store.Queues. It is a cursor in memory, which a chore of the committer writes a little later.
 func (s *Store) Trim(id store.QueueID, seq uint64) {
-	if s.enter() != nil {
-		return
+	for {
+		l, err := s.enter()
+		if err != nil {
+			return
+		}
+		held := l.trim(id, seq)
+		l.leave()
+		if held {
+			return
+		} // else another life has begun meanwhile, and may not know of it
 	}
-	defer s.leave()
-	q, err := s.queue(id)
+}
+
+// trim reports whether l is still the life of the store.
+func (l *life) trim(id store.QueueID, seq uint64) (held bool) {
+	s := l.s
+	q, err := l.queue(id)
 	if err != nil {
-		s.log.Warn("a queue cannot be trimmed", slog.Uint64("queue", uint64(id)), slog.Any("error", err))
-		return
+		s.opts.Log.Warn("a queue cannot be trimmed", slog.Uint64("queue", uint64(id)), slog.Any("error", err))
+		return true
 	}
 	n, first := q.trim(seq)
-	if n == 0 {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := &s.trims
+	if n > 0 {
+		l.trimmed(q, n, first)
+	}
+	return s.life == l
+}
+
+// trimmed has the cursor of q written, under Store.mu.
+func (l *life) trimmed(q *queue, n uint64, first bool) {
+	t := &l.trims
 	if first {
 		t.dirty = append(t.dirty, q)
 	}
-	if t.count += n; t.count >= maxTrims && s.idle {
-		s.idle = false
-		s.work.Signal()
+	if t.count += n; t.count >= maxTrims && l.idle {
+		l.idle = false
+		l.work.Signal()
 	}
-	if t.armed || s.closed {
+	if t.armed || l.s.closed {
 		return
 	}
 	t.armed = true
 	if t.timer == nil {
-		t.timer = time.AfterFunc(trimDelay, s.ripen)
+		t.timer = time.AfterFunc(trimDelay, l.ripen)
 	} else {
 		t.timer.Reset(trimDelay)
 	}
 }
 
 // ripen is the timer's.
-func (s *Store) ripen() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.trims.armed, s.trims.ripe = false, true
-	s.work.Signal()
+func (l *life) ripen() {
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	l.trims.armed, l.trims.ripe = false, true
+	l.work.Signal()
 }
 
 // trim moves the cursor in memory by n entries; first if it was up to date with the disk.
@@ -95,6 +112,7 @@ func (q *queue) trim(seq uint64) (n uint64, first bool) {
 	if seq <= q.trimmed {
 		return 0, false
 	}
+	q.asked = max(q.asked, seq)
 	n, first = seq-q.trimmed, !q.dirty
 	q.trimmed, q.dirty = seq, true
 	return n, first
@@ -124,8 +142,8 @@ const (
 )
 
 // chores writes the cursors and deletes dead entries, in the batch that the committer is building.
-func (s *Store) chores(dirty []*queue) error {
-	b := &s.builder
+func (l *life) chores(dirty []*queue) error {
+	b := &l.builder
 	for _, q := range dirty {
 		if q.gone {
 			continue
@@ -133,20 +151,20 @@ func (s *Store) chores(dirty []*queue) error {
 		if err := b.setCursor(q); err != nil {
 			return err
 		}
-		if s.count(q); q.manyDead() {
+		if l.count(q); q.manyDead() {
 			b.file(q)
 		}
 	}
-	if s.dead.Load() >= maxAllDead {
-		s.fileAll()
+	if l.dead.Load() >= maxAllDead {
+		l.fileAll()
 	}
-	return s.clearSome()
+	return l.clearSome()
 }
 
 // count adds what became dead to the sum of all queues.
-func (s *Store) count(q *queue) {
+func (l *life) count(q *queue) {
 	trimmed, _ := q.view()
-	s.dead.Add(int64(trimmed - q.counted))
+	l.dead.Add(int64(trimmed - q.counted))
 	q.counted = trimmed
 }
 
@@ -173,24 +191,24 @@ func (b *builder) file(q *queue) {
 	}
 }
 
-func (s *Store) fileAll() {
-	s.queues.mu.RLock()
-	defer s.queues.mu.RUnlock()
-	for _, q := range s.queues.by {
+func (l *life) fileAll() {
+	l.queues.mu.RLock()
+	defer l.queues.mu.RUnlock()
+	for _, q := range l.queues.by {
 		// One that is being loaded has other things to tell than these; it is filed the next time.
 		if trimmed, durable := q.view(); durable.seq > 0 && trimmed > q.deleted.seq {
-			s.builder.file(q)
+			l.builder.file(q)
 		}
 	}
 }
 
 // clearSome deletes the dead entries of filed queues, as many as a turn may take.
-func (s *Store) clearSome() error {
-	b := &s.builder
+func (l *life) clearSome() error {
+	b := &l.builder
 	budget := maxCleared
 	for len(b.sweep) > 0 && budget > 0 {
 		q := b.sweep[0]
-		cleared, finished, err := s.clear(q, budget)
+		cleared, finished, err := l.clear(q, budget)
 		if err != nil {
 			return err
 		}
