@@ -7,7 +7,7 @@ import resource
 import pytest
 from botocore import UNSIGNED
 from botocore.exceptions import ClientError
-from harness import aws
+from harness import aws, rawmqtt
 from harness.aws import CLI, OLD_CLI, Keys, OldBoto3
 from harness.journal import Journal
 from harness.paho import V5, Client
@@ -60,11 +60,12 @@ def test_invalid_request(boto, catch):
     assert caught.entry["topicName"] == "invalid/+"
 
 
-def test_unauthorized_wrong_secret(server, catch):
-    client = aws.client(server, "iot-data", Keys(server.keys.id, "x" * 40))
+def test_unauthorized_wrong_secret(server, catch, unique):
+    keys = aws.create_user(server, unique("forgetful"))
+    client = aws.client(server, "iot-data", Keys(keys.id, "x" * 40))
     with catch(client, "UnauthorizedException", 401) as caught:
         client.publish(topic="a", payload=b"x")
-    assert caught.entry["principalId"] == server.keys.id
+    assert caught.entry["principalId"] == keys.id
 
 
 def test_unauthorized_unknown_key(server, catch):
@@ -162,13 +163,25 @@ def test_resource_not_found(boto, catch):
         boto.send_direct_message(clientId="nobody", topic="a", payload=b"x")
 
 
-def test_request_entity_too_large(server, thing, boto, catch, unique):
-    with catch(boto, "RequestEntityTooLargeException", 413):
-        boto.publish(topic="large", payload=bytes(128 * 1024 + 1))
-    name = unique("direct")
-    other = aws.client(server, "iot-data", aws.create_user(server, name, statement("Allow", "iot:*", "*")))
-    with Client.open(server, thing, name, V5), catch(other, "RequestEntityTooLargeException", 413):
-        other.send_direct_message(clientId=name, topic="large", payload=bytes(128 * 1024 + 1))
+def test_request_entity_too_large(server, thing, catch, unique):
+    one, two = (unique("large") for _ in range(2))
+    client = aws.client(server, "iot-data", aws.create_user(server, one, statement("Allow", "iot:*", "*")))
+    with catch(client, "RequestEntityTooLargeException", 413):
+        client.publish(topic="large", payload=bytes(128 * 1024 + 1))
+    client = aws.client(server, "iot-data", aws.create_user(server, two, statement("Allow", "iot:*", "*")))
+    with Client.open(server, thing, two, V5), catch(client, "RequestEntityTooLargeException", 413):
+        client.send_direct_message(clientId=two, topic="large", payload=bytes(128 * 1024 + 1))
+
+
+def test_gateway_timeout(server, thing, boto, catch, unique):
+    """A device that is there and does not acknowledge."""
+    name = unique("silent")
+    device = rawmqtt.Client.open(server.address("mqtts"), thing, name, rawmqtt.V5)
+    with catch(boto, "GatewayTimeoutException", 504) as caught:
+        boto.send_direct_message(clientId=name, topic="direct", payload=b"x", confirmation=True, timeout=1)
+    assert caught.entry["clientId"] == name
+    assert device.expect(rawmqtt.PUBLISH).publish()[:2] == ("direct", b"x")
+    device.close()
 
 
 def test_internal_failure(new_server, unique):

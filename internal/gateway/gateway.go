@@ -29,9 +29,9 @@ type Config struct {
 	HTTP http.Handler
 	// Guard knows the access keys that sign upgrades to MQTT over WebSocket; nil refuses signed upgrades.
 	Guard *awsapi.Guard
-	// MayUpgrade is asked before an upgrade is looked at; its error is the answer, and for it to record. nil takes all:
-	// who serves web pages on a listener keeps those of others away.
-	MayUpgrade func(*http.Request) error
+	// MayUpgrade is asked before an upgrade is looked at; its error is the answer, and for it to record under the id of
+	// the request. nil takes all: who serves web pages on a listener keeps those of others away.
+	MayUpgrade func(r *http.Request, requestID string) error
 	// PerAddress caps sockets of one address that have not been let in yet; 0 means 256. Loopback is never capped.
 	PerAddress int
 }
@@ -55,7 +55,7 @@ type Gateway struct {
 	handshakes chan struct{} // bounds the handshakes at once
 	perAddress int
 	waiting    waitingRoom
-	mayUpgrade func(*http.Request) error
+	mayUpgrade func(*http.Request, string) error
 
 	mu          sync.Mutex
 	closing     bool
@@ -75,7 +75,7 @@ func New(cfg Config) *Gateway {
 		cfg.PerAddress = 256
 	}
 	if cfg.MayUpgrade == nil {
-		cfg.MayUpgrade = func(*http.Request) error { return nil }
+		cfg.MayUpgrade = func(*http.Request, string) error { return nil }
 	}
 	g := &Gateway{
 		broker:      cfg.Broker,

@@ -41,9 +41,11 @@ func (g *Gateway) overWebSocket(next http.Handler) http.Handler {
 // looks for header names in lower case, in its first read, and cannot take extensions.
 func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	trace := awsapi.Begin(w)
-	if err := g.mayUpgrade(r); err != nil {
+	if err := g.mayUpgrade(r, trace); err != nil {
 		g.counts.WebSockets[AuthFailed].Add(1)
-		awsapi.DataKinds.FailureOf(err, trace).Write(w)
+		f := awsapi.DataKinds.FailureOf(err, trace)
+		f.TraceID = trace
+		f.Write(w)
 		return
 	}
 	protocol, err := g.checkUpgrade(r)

@@ -322,7 +322,10 @@ func TestNoKeysNoSignatures(t *testing.T) {
 // TestMayUpgrade: who serves web pages decides before all else.
 func TestMayUpgrade(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.gateway.mayUpgrade = func(req *http.Request) error {
+		r.gateway.mayUpgrade = func(req *http.Request, requestID string) error {
+			if requestID == "" {
+				t.Error("asked without the id of the request")
+			}
 			if req.Header.Get("Origin") != "" {
 				return fault.New(fault.Denied, "a page of another")
 			}

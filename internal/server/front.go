@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/control"
 	"github.com/thingwire/thingwire/internal/fault"
@@ -72,37 +73,37 @@ func (r *rooms) sameOrigin(log *slog.Logger, next http.Handler) http.Handler {
 			next.ServeHTTP(w, req)
 			return
 		}
-		r.noteForeign(log, req, err)
+		r.noteForeign(log, req, awsapi.Begin(w), err)
 		control.WriteFailure(w, err)
 	})
 }
 
 // mayUpgrade keeps web pages of others away from the console's WebSocket too, which the gateway answers itself.
-func (r *rooms) mayUpgrade(log *slog.Logger) func(*http.Request) error {
-	return func(req *http.Request) error {
+func (r *rooms) mayUpgrade(log *slog.Logger) func(*http.Request, string) error {
+	return func(req *http.Request, requestID string) error {
 		if gateway.ListenerOf(req.Context()) != gateway.Console {
 			return nil
 		}
 		err := checkOrigin(req)
 		if err != nil {
-			r.noteForeign(log, req, err)
+			r.noteForeign(log, req, requestID, err)
 		}
 		return err
 	}
 }
 
 // noteForeign counts and records a request that the console refused.
-func (r *rooms) noteForeign(log *slog.Logger, req *http.Request, err error) {
+func (r *rooms) noteForeign(log *slog.Logger, req *http.Request, requestID string, err error) {
 	r.meters.foreign.Inc()
 	e := broker.Entry(journal.Entry{
 		EventType: journal.AuthNError, LogLevel: journal.LevelWarn, Protocol: "HTTP", Listener: string(gateway.Console),
-		Packet: req.Method, Reason: "FOREIGN_PAGE",
+		Packet: req.Method, Reason: "FOREIGN_PAGE", TraceID: requestID,
 	}, err)
 	if from, err := netip.ParseAddrPort(req.RemoteAddr); err == nil {
 		e.SourceIP, e.SourcePort = from.Addr().String(), from.Port()
 	}
 	r.journal.Record(e)
-	log.WarnContext(req.Context(), "the console refused a request", slog.String("from", req.RemoteAddr), slog.String("cause", e.Cause))
+	log.WarnContext(req.Context(), "the console refused a request", slog.String("request", requestID), slog.String("from", req.RemoteAddr), slog.String("cause", e.Cause))
 }
 
 // checkOrigin takes requests that name this machine by its loopback names and the port they came in by, and of those
