@@ -215,11 +215,16 @@ func (e *encoder) append(dst []byte, v mqtt.Version, d *broker.Delivery, size in
 		own[0] |= retainFlag
 	}
 	if v == mqtt.V5 && d.Message.Expires != 0 {
-		if off := mqtt.MessageExpiryOffset(own); off > 0 {
-			binary.BigEndian.PutUint32(own[off:], d.Message.Remaining(e.now()))
-		}
+		tellRemaining(own, d.Message.Remaining(e.now()))
 	}
 	return dst
+}
+
+// tellRemaining writes what is left of the expiry into an encoded PUBLISH of MQTT 5 [MQTT-3.3.2-6].
+func tellRemaining(own []byte, left uint32) {
+	if off := mqtt.MessageExpiryOffset(own); off > 0 {
+		binary.BigEndian.PutUint32(own[off:], left)
+	}
 }
 
 func (e *encoder) now() int64 {
