@@ -2,11 +2,15 @@ package broker
 
 import (
 	"fmt"
+	"os"
+	"runtime/debug"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/store/mem"
+	"github.com/thingwire/thingwire/internal/store/pebble"
 )
 
 // nullLink takes everything and remembers the newest number.
@@ -196,4 +200,78 @@ func BenchmarkConnect(b *testing.B) {
 		c.Subscribe(reqs, true)
 		c.Close(Cause{})
 	}
+}
+
+// BenchmarkRetainedMemory is what a retained message costs in memory while it is on disk: bytes of heap and of pebble's own
+// memory per topic, with 100-byte payloads. THINGWIRE_RETAINED sets how many there are; 100,000 if it does not.
+func BenchmarkRetainedMemory(b *testing.B) {
+	topics := 100_000
+	if n, err := strconv.Atoi(os.Getenv("THINGWIRE_RETAINED")); err == nil {
+		topics = n
+	}
+	for range b.N {
+		b.StopTimer()
+		before := residentBytes(b)
+		s, err := pebble.Open(pebble.Options{Dir: b.TempDir()})
+		if err != nil {
+			b.Fatal(err)
+		}
+		br := openTest(b, s, OpenLimits())
+		b.StartTimer()
+		retainMany(b, br, topics)
+		b.StopTimer()
+		var m Message
+		if found, err := br.retained(retainedTopic(topics-1), &m); err != nil || !found || len(m.Payload) != 100 {
+			b.Fatalf("the last one: found %v, %v", found, err)
+		}
+		after := residentBytes(b)
+		b.ReportMetric(float64(max(0, after-before))/float64(topics), "B/topic")
+		b.ReportMetric(float64(max(0, after-before))/(1<<20), "MiB")
+		br.Close()
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+}
+
+func retainedTopic(i int) string { return fmt.Sprintf("site/%d/device/%d/state", i%100, i) }
+
+// retainMany publishes so many retained messages, 500 in each batch.
+func retainMany(b *testing.B, br *Broker, topics int) {
+	b.Helper()
+	by, done := anybody("p"), make(chan struct{}, 1)
+	p := &Batch{Done: func(*Batch) { done <- struct{}{} }}
+	payload := make([]byte, 100)
+	for at := 0; at < topics; {
+		p.Reset()
+		for range min(500, topics-at) {
+			m := p.Add()
+			m.Topic, m.Payload, m.Retain = retainedTopic(at), payload, true
+			at++
+		}
+		if !br.Publish(by, p) {
+			<-done
+		}
+		for _, err := range p.Results {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// residentBytes is what the process holds: the heap that is in use, and the memory that pebble takes beside it.
+func residentBytes(tb testing.TB) int64 {
+	tb.Helper()
+	debug.FreeOSMemory()
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		tb.Skip("the memory of the process is read from /proc")
+	}
+	var size, resident int64
+	if _, err := fmt.Sscan(string(text), &size, &resident); err != nil {
+		tb.Fatal(err)
+	}
+	return resident * int64(os.Getpagesize())
 }

@@ -71,11 +71,14 @@ func (m *Message) SetForm(slot int, b []byte) []byte {
 
 // Remaining is the Message Expiry Interval to forward at a moment, in seconds: what was published less the time the
 // message has waited [MQTT-3.3.2-6]. It may reach 0. It is 0 for messages that never expire, too.
-func (m *Message) Remaining(nowMillis int64) uint32 {
-	if m.Expires == 0 || nowMillis >= m.Expires {
+func (m *Message) Remaining(nowMillis int64) uint32 { return Remaining(m.Expires, nowMillis) }
+
+// Remaining is Message.Remaining of what expires at a moment.
+func Remaining(expires, nowMillis int64) uint32 {
+	if expires == 0 || nowMillis >= expires {
 		return 0
 	}
-	return uint32((m.Expires - nowMillis + 999) / 1000)
+	return uint32((expires - nowMillis + 999) / 1000)
 }
 
 // Delivery is one message for one receiver.

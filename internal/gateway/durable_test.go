@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"testing"
@@ -248,6 +249,38 @@ func TestRedelivery(t *testing.T) {
 		sub.send(puback(1))
 		pass(100 * time.Second)
 		sub.wantSeen()
+	})
+}
+
+// TestRedeliveryTellsWhatIsLeft: a message that is sent again has less of its expiry left [MQTT-3.3.2-6], and is given up
+// when nothing is.
+func TestRedeliveryTellsWhatIsLeft(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		sub := r.join(5, "sub")
+		sub.sub(1, "t")
+		pub := r.join(5, "pub")
+		expiry := uint32(100)
+		pub.send(pub.publishMore(&packets.Publish{
+			Topic: "t", Payload: []byte("x"), QoS: 1, PacketID: 1, Properties: &packets.Properties{MessageExpiry: &expiry},
+		}))
+		left := func() uint32 {
+			cp, err := packets.ReadPacket(bytes.NewReader(sub.next()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, ok := cp.Content.(*packets.Publish)
+			if !ok || p.Properties == nil || p.Properties.MessageExpiry == nil {
+				t.Fatalf("no PUBLISH with an expiry: %v", cp)
+			}
+			return *p.Properties.MessageExpiry
+		}
+		if n := left(); n != 100 {
+			t.Errorf("%d s are left at first", n)
+		}
+		pass(35 * time.Second)
+		if n := left(); n < 60 || n > 70 {
+			t.Errorf("after half a minute %d s are left", n)
+		}
 	})
 }
 

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/thingwire/thingwire/internal/mqtt"
 )
 
 // echo is a socket whose client costs nothing: it takes what is written, counts the messages, acknowledges them, and
@@ -159,6 +161,12 @@ const fanBatch = 50
 
 // newFan connects a publisher of 50 messages at a time and so many receivers.
 func newFan(t testing.TB, v, qos byte, receivers int) *fan {
+	words := &client{version: v}
+	return newFanOf(t, v, qos, receivers, func(id uint16) []byte { return words.publish("t/a", payload(100), qos, id) })
+}
+
+// newFanOf is newFan of messages that message makes.
+func newFanOf(t testing.TB, v, qos byte, receivers int, message func(id uint16) []byte) *fan {
 	r := newRig(t)
 	return r.newFan(v, qos, receivers, newEcho, func(e *echo) { r.serve(e, nil) })
 }
@@ -198,7 +206,7 @@ func (*rig) newFan(v, qos byte, receivers int, newEcho func() *echo, serve func(
 	f.pub.feed(hello{id: "pub", clean: true}.bytes(v))
 	serve(f.pub)
 	for i := range fanBatch {
-		f.batch = append(f.batch, words.publish("t/a", payload(100), qos, uint16(i+1))...)
+		f.batch = append(f.batch, message(uint16(i+1))...)
 	}
 	f.acks = fanBatch * int(qos)
 	for i, e := range f.receivers { // those before have seen the tests of those behind
@@ -232,6 +240,35 @@ func BenchmarkPublish(b *testing.B) {
 					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/deliveries, "ns/delivery")
 				})
 			}
+		}
+	}
+}
+
+// expiring makes messages with an expiry, and two user properties if they are to have any.
+func expiring(qos byte, user bool) func(id uint16) []byte {
+	return func(id uint16) []byte {
+		p := mqtt.Publish{Topic: []byte("t/a"), Payload: []byte(payload(100)), QoS: qos, PacketID: id}
+		p.Props.Has, p.Props.MessageExpiry = mqtt.PropMessageExpiry, 3600
+		if user {
+			p.Props.Has |= mqtt.PropUser
+			p.Props.User = mqtt.AppendUserProperty(mqtt.AppendUserProperty(nil, "unit", "°C"), "site", "roof")
+		}
+		return mqtt.AppendPublish(nil, mqtt.V5, &p)
+	}
+}
+
+// BenchmarkExpiringFanOut is what an expiry, which each receiver is told what is left of, costs a fan-out.
+func BenchmarkExpiringFanOut(b *testing.B) {
+	for name, user := range map[string]bool{"expiry": false, "expiry+user": true} {
+		for _, qos := range []byte{0, 1} {
+			b.Run(fmt.Sprintf("%s/qos%d", name, qos), func(b *testing.B) {
+				f := newFanOf(b, 5, qos, 100, expiring(qos, user))
+				b.ReportAllocs()
+				for b.Loop() {
+					f.round()
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/(float64(b.N)*fanBatch*100), "ns/delivery")
+			})
 		}
 	}
 }

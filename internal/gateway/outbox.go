@@ -63,6 +63,7 @@ var _ broker.Link = (*outbox)(nil)
 func (o *outbox) Deliver(ds []broker.Delivery, shared bool) (took int, flush bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.encoder.clock = 0
 	for took < len(ds) && !o.over {
 		d := &ds[took]
 		if o.unsent >= highWater && !o.fits(d) {
@@ -90,7 +91,7 @@ func (o *outbox) fits(d *broker.Delivery) bool {
 
 // append encodes one delivery behind the others.
 func (o *outbox) append(d *broker.Delivery, shared bool) {
-	size := o.encoder.measure(o.version, d)
+	size := o.encoder.measure(o.version, d, shared)
 	if size > o.maxSize {
 		o.tooLarge(d)
 		return

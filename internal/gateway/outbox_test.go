@@ -7,6 +7,8 @@ import (
 	"net"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -309,5 +311,72 @@ func TestEncodeOnce(t *testing.T) {
 	}
 	if len(forms) != 4 {
 		t.Errorf("%d layouts, want 4", len(forms))
+	}
+}
+
+// TestEncodeOnceForAll: receivers that differ in RETAIN and in what is left of the expiry share the form as well, and each
+// is sent its own; a form that the first left is not touched.
+func TestEncodeOnceForAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, props := range []*broker.Properties{nil, {HasPayloadFormat: true, PayloadFormat: 1, ContentType: "c"}} {
+			m := &broker.Message{Topic: "t", Payload: []byte("payload"), QoS: 1, Props: props, Expires: time.Now().UnixMilli() + 60_000}
+			left := uint32(60)
+			for _, retain := range []bool{true, false, true} {
+				for slot, v := range []mqtt.Version{mqtt.V311, mqtt.V311, mqtt.V5, mqtt.V5} {
+					before := string(m.Form(slot))
+					o := newOutbox(t, v, 10)
+					o.Deliver([]broker.Delivery{{Message: m, QoS: byte(slot % 2), Retain: retain}}, true)
+					o.Flush()
+					f, _, err := mqtt.Next(o.writeAll(), 1000)
+					if err != nil {
+						t.Fatal(err)
+					}
+					var p mqtt.Publish
+					if err := mqtt.DecodePublish(f, v, mqtt.FromServer, &p); err != nil {
+						t.Fatal(err)
+					}
+					if p.Retain != retain || p.QoS != byte(slot%2) || string(p.Payload) != "payload" {
+						t.Errorf("%d: sent %+v, want RETAIN %v", slot, p, retain)
+					}
+					if v == mqtt.V5 && p.Props.MessageExpiry != left || v == mqtt.V311 && p.Props.Has != 0 {
+						t.Errorf("%d: sent with expiry %d, %d is left", slot, p.Props.MessageExpiry, left)
+					}
+					if form := string(m.Form(slot)); form == "" || before != "" && form != before {
+						t.Errorf("%d: the form was %q and is %q", slot, before, form)
+					}
+				}
+				time.Sleep(10 * time.Second)
+				left -= 10
+			}
+		}
+	})
+}
+
+// BenchmarkEncode is what a receiver's wire form costs: made for it alone, and copied from another receiver's.
+func BenchmarkEncode(b *testing.B) {
+	props := &broker.Properties{ContentType: "application/json", User: []broker.UserProperty{{Key: "unit", Value: "°C"}, {Key: "site", Value: "roof"}}}
+	for _, bm := range []struct {
+		name   string
+		retain bool
+		m      *broker.Message
+	}{
+		{"plain", false, &broker.Message{Topic: "site/roof/t", Payload: make([]byte, 100)}},
+		{"retain", true, &broker.Message{Topic: "site/roof/t", Payload: make([]byte, 100)}},
+		{"expiry", false, &broker.Message{Topic: "site/roof/t", Payload: make([]byte, 100), Expires: time.Now().Add(time.Hour).UnixMilli()}},
+		{"expiry+user", false, &broker.Message{Topic: "site/roof/t", Payload: make([]byte, 100), Expires: time.Now().Add(time.Hour).UnixMilli(), Props: props}},
+	} {
+		for _, shared := range []bool{false, true} {
+			b.Run(bm.name+map[bool]string{false: "/own", true: "/shared"}[shared], func(b *testing.B) {
+				var e encoder
+				var dst []byte
+				d := &broker.Delivery{Message: bm.m, QoS: 1, Retain: bm.retain}
+				b.ReportAllocs()
+				for b.Loop() {
+					e.clock = 0
+					dst = e.append(dst[:0], mqtt.V5, d, e.measure(mqtt.V5, d, shared), shared)
+				}
+			})
+		}
 	}
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"time"
 
+	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/mqtt"
 )
@@ -44,7 +45,11 @@ func (o *outbox) redeliver() {
 			break
 		}
 		e.last = now
+		at := len(o.control)
 		o.control = append(o.control, b.buf[e.off:e.off+e.size]...)
+		if o.version == mqtt.V5 && e.expires != 0 {
+			tellRemaining(o.control[at:], broker.Remaining(e.expires, wall))
+		}
 	}
 	o.start()
 }

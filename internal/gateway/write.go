@@ -175,14 +175,21 @@ func (o *outbox) settle(bytes int) (ready bool) {
 
 // encoder makes wire forms of deliveries. It belongs to one outbox.
 type encoder struct {
+	form   []byte // that another receiver has made of the delivery, nil if there is none
+	clock  int64  // milliseconds since 1970, asked once for all that is delivered together; 0 before
 	packet mqtt.Publish
 	topic  []byte
 	user   mqtt.UserProperties
 }
 
-// measure prepares the packet of a delivery and gives its size.
-func (e *encoder) measure(v mqtt.Version, d *broker.Delivery) int {
+// measure prepares the packet of a delivery and gives its size. Of what other receivers get as well there may be a form.
+func (e *encoder) measure(v mqtt.Version, d *broker.Delivery, shared bool) int {
 	m := d.Message
+	if e.form = nil; shared {
+		if e.form = m.Form(slotOf(v, d)); e.form != nil {
+			return len(e.form)
+		}
+	}
 	p := &e.packet
 	*p = mqtt.Publish{QoS: d.QoS, Retain: d.Retain, Payload: m.Payload}
 	if d.QoS > 0 {
@@ -196,20 +203,51 @@ func (e *encoder) measure(v mqtt.Version, d *broker.Delivery) int {
 	return mqtt.PublishSize(v, p)
 }
 
-// append appends the wire form of so many bytes; one that other receivers can share is made once per version and QoS.
+// append appends the wire form of so many bytes. One that other receivers can share is made once per version and QoS, and
+// what differs between them is written into each copy: here RETAIN and what is left of the expiry, in the window the
+// packet id.
 func (e *encoder) append(dst []byte, v mqtt.Version, d *broker.Delivery, size int, shared bool) []byte {
-	if !shared || d.Retain || d.Message.Expires != 0 {
+	if !shared {
 		return mqtt.AppendPublish(dst, v, &e.packet)
 	}
-	slot := int(d.QoS)
+	if e.form == nil {
+		e.form = d.Message.SetForm(slotOf(v, d), mqtt.AppendPublish(make([]byte, 0, size), v, &e.packet))
+	}
+	at := len(dst)
+	dst = append(dst, e.form...)
+	own := dst[at:]
+	if own[0] &^= retainFlag; d.Retain {
+		own[0] |= retainFlag
+	}
+	if v == mqtt.V5 && d.Message.Expires != 0 {
+		tellRemaining(own, d.Message.Remaining(e.now()))
+	}
+	return dst
+}
+
+// tellRemaining writes what is left of the expiry into an encoded PUBLISH of MQTT 5 [MQTT-3.3.2-6].
+func tellRemaining(own []byte, left uint32) {
+	if off := mqtt.MessageExpiryOffset(own); off > 0 {
+		binary.BigEndian.PutUint32(own[off:], left)
+	}
+}
+
+func (e *encoder) now() int64 {
+	if e.clock == 0 {
+		e.clock = time.Now().UnixMilli()
+	}
+	return e.clock
+}
+
+// retainFlag is RETAIN in the first byte of a PUBLISH (MQTT 5, 3.3.1.3).
+const retainFlag = 0x01
+
+// slotOf is where the forms for a receiver's version and QoS are kept.
+func slotOf(v mqtt.Version, d *broker.Delivery) int {
 	if v == mqtt.V5 {
-		slot += 2
+		return int(d.QoS) + 2
 	}
-	form := d.Message.Form(slot)
-	if form == nil {
-		form = d.Message.SetForm(slot, mqtt.AppendPublish(make([]byte, 0, size), v, &e.packet))
-	}
-	return append(dst, form...)
+	return int(d.QoS)
 }
 
 // properties fills in the MQTT 5 properties of the packet, with the expiry that remains [MQTT-3.3.2-6].
@@ -217,7 +255,7 @@ func (e *encoder) properties(m *broker.Message) {
 	p := &e.packet.Props
 	if m.Expires != 0 {
 		p.Has = p.Has.With(mqtt.PropMessageExpiry)
-		p.MessageExpiry = m.Remaining(time.Now().UnixMilli())
+		p.MessageExpiry = m.Remaining(e.now())
 	}
 	from := m.Props
 	if from == nil {

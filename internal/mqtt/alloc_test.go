@@ -53,6 +53,7 @@ func hotPaths() map[string]func() error {
 		"AppendPuback":           func() error { buf = AppendPuback(buf[:0], 7); return nil },
 		"PublishSize":            func() error { _ = PublishSize(V5, rich); return nil },
 		"PacketIDOffset":         func() error { _ = PacketIDOffset(v5); return nil },
+		"MessageExpiryOffset":    func() error { _ = MessageExpiryOffset(v5); return nil },
 	}
 }
 

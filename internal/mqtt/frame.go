@@ -63,6 +63,25 @@ func PacketIDOffset(frame []byte) int {
 	return 1 + w + 2 + topic
 }
 
+// MessageExpiryOffset is where the four bytes of the Message Expiry Interval stand in frame, a PUBLISH of MQTT 5 that
+// AppendPublish wrote with one; 0 if it has none. As with the packet id, one encoded PUBLISH serves many receivers.
+func MessageExpiryOffset(frame []byte) int {
+	at := PacketIDOffset(frame)
+	if frame[0]&0x06 != 0 {
+		at += 2
+	}
+	props, w := varint(frame[at:])
+	at += w
+	end := at + props
+	if at < end && frame[at] == idPayloadFormat { // it alone is written before
+		at += 2
+	}
+	if at < end && frame[at] == idMessageExpiry {
+		return at + 1
+	}
+	return 0
+}
+
 func (t Type) isPing() bool { return t == PINGREQ || t == PINGRESP }
 
 // checkHeader judges the first byte of a packet (MQTT 5, 2.1).

@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"encoding/binary"
 	"fmt"
 	"testing"
 
@@ -181,6 +182,35 @@ func TestDecodedSlicesAreClipped(t *testing.T) {
 	AppendUserProperty(p.Props.User, "more", "of it")
 	if string(b) != want {
 		t.Errorf("the read buffer was written to: %q", b[:n])
+	}
+}
+
+// The expiry is found whatever else the packet says, and nothing is where there is none.
+func TestMessageExpiryOffset(t *testing.T) {
+	for _, qos := range []byte{0, 1} {
+		for _, has := range []PropertySet{
+			PropMessageExpiry, PropMessageExpiry | PropPayloadFormat, PropMessageExpiry | PropContentType | PropUser,
+			PropMessageExpiry | PropPayloadFormat | PropResponseTopic | PropCorrelationData, PropPayloadFormat, PropContentType, 0,
+		} {
+			p := Publish{QoS: qos, PacketID: 1, Topic: []byte("some/topic"), Payload: []byte{2, 2, 2, 2, 2, 2}}
+			p.Props = PublishProperties{
+				Has: has, MessageExpiry: 0xABCDEF01, ContentType: []byte("c"), ResponseTopic: []byte("r"), CorrelationData: []byte{2},
+			}
+			if has.Has(PropUser) {
+				p.Props.User = AppendUserProperty(nil, "k", "v")
+			}
+			b := AppendPublish(nil, V5, &p)
+			at := MessageExpiryOffset(b)
+			if !has.Has(PropMessageExpiry) {
+				if at != 0 {
+					t.Errorf("QoS %d with %b: found at %d", qos, has, at)
+				}
+				continue
+			}
+			if at == 0 || binary.BigEndian.Uint32(b[at:]) != 0xABCDEF01 {
+				t.Errorf("QoS %d with %b: offset %d is not that of the expiry", qos, has, at)
+			}
+		}
 	}
 }
 
