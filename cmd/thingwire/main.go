@@ -63,7 +63,7 @@ it, on your own machine.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%s; see: %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(newServe(w), newDemo(w), newThing(w), newPubsub(w), newSubscribe(w), newWhy(w), newLogs(w), newVersion(w))
+	root.AddCommand(newServe(w), newDemo(w), newThing(w), newPubsub(w), newSubscribe(w), newWhy(w), newLogs(w), newBackup(w), newRestore(w), newCheck(w), newVersion(w))
 	return root
 }
 
