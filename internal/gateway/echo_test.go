@@ -161,14 +161,19 @@ const fanBatch = 50
 
 // newFan connects a publisher of 50 messages at a time and so many receivers.
 func newFan(t testing.TB, v, qos byte, receivers int) *fan {
+	return newFanOf(t, v, qos, receivers, hundredBytes(v, qos))
+}
+
+// hundredBytes makes messages of 100 bytes.
+func hundredBytes(v, qos byte) func(id uint16) []byte {
 	words := &client{version: v}
-	return newFanOf(t, v, qos, receivers, func(id uint16) []byte { return words.publish("t/a", payload(100), qos, id) })
+	return func(id uint16) []byte { return words.publish("t/a", payload(100), qos, id) }
 }
 
 // newFanOf is newFan of messages that message makes.
 func newFanOf(t testing.TB, v, qos byte, receivers int, message func(id uint16) []byte) *fan {
 	r := newRig(t)
-	return r.newFan(v, qos, receivers, newEcho, func(e *echo) { r.serve(e, nil) })
+	return r.newFan(v, qos, receivers, message, newEcho, func(e *echo) { r.serve(e, nil) })
 }
 
 // newWebFan is a fan whose clients come over WebSocket.
@@ -182,7 +187,7 @@ func newWebFan(t testing.TB, v, qos byte, receivers int) *fan {
 		e.web = true
 		return e
 	}
-	return r.newFan(v, qos, receivers, fresh, func(e *echo) {
+	return r.newFan(v, qos, receivers, hundredBytes(v, qos), fresh, func(e *echo) {
 		c := newConn(r.gateway, e, e)
 		c.ws = newWebSocket(c, id, time.Now().Add(time.Hour), protocolMQTTName, nil)
 		c.src = c.ws
@@ -192,7 +197,7 @@ func newWebFan(t testing.TB, v, qos byte, receivers int) *fan {
 	})
 }
 
-func (*rig) newFan(v, qos byte, receivers int, newEcho func() *echo, serve func(*echo)) *fan {
+func (*rig) newFan(v, qos byte, receivers int, message func(id uint16) []byte, newEcho func() *echo, serve func(*echo)) *fan {
 	f := &fan{pub: newEcho()}
 	words := &client{version: v}
 	for i := range receivers {

@@ -23,6 +23,7 @@ import (
 // rooms are the parts of a server, in the order in which they are opened; they are closed in reverse.
 type rooms struct {
 	cfg *Config
+	log *slog.Logger
 
 	store     driver
 	authority *registry.Authority
@@ -52,7 +53,7 @@ const doorPatience = 10 * time.Second
 
 // openRooms opens everything that a server is made of.
 func openRooms(ctx context.Context, cfg *Config, log *slog.Logger) (_ *rooms, err error) {
-	r := &rooms{cfg: cfg, meters: newMeters()}
+	r := &rooms{cfg: cfg, log: log, meters: newMeters()}
 	defer func() {
 		if err != nil {
 			_ = r.close() // the first error counts
@@ -79,7 +80,7 @@ func (r *rooms) openDataDir(_ context.Context, log *slog.Logger) error {
 	if err := r.openStore(log); err != nil {
 		return err
 	}
-	if err := removeStale(r.cfg.DataDir); err != nil {
+	if err := errors.Join(removeStale(r.cfg.DataDir), removeCheckpoints(r.cfg.DataDir)); err != nil {
 		return err
 	}
 	return fixInstance(r.cfg, time.Now())
@@ -206,8 +207,13 @@ func (r *rooms) endpoints() map[string]string {
 // asRoot is what the admin socket answers: every plane, to a caller who may do everything.
 func (r *rooms) asRoot() http.Handler {
 	root := awsapi.Root(r.cfg.Account)
+	views := &checkpoints{dir: r.cfg.DataDir, store: r.store, log: r.log}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		awsapi.Begin(w)
+		if req.URL.Path == checkpointPath { // of this socket alone: see checkpoints
+			views.ServeHTTP(w, req)
+			return
+		}
 		r.planes.of(req).serve(w, req, root)
 	})
 }

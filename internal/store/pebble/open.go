@@ -19,17 +19,23 @@ import (
 func Open(opts Options) (*Store, error) {
 	s := &Store{opts: opts.complete(), closing: make(chan struct{})}
 	s.done.L = &s.mu
-	lock, err := lockDir(s.opts)
-	if err != nil {
+	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	s.lock = lock
+	s.lock = noLock{}
+	if !opts.Locked {
+		lock, err := lockDir(s.opts)
+		if err != nil {
+			return nil, err
+		}
+		s.lock = lock
+	}
 	l, err := s.begin(nil)
 	if err == nil {
 		err = s.adopt(l)
 	}
 	if err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, s.lock.Close())
 	}
 	if opts.ReadOnly {
 		l.left = true

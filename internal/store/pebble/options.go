@@ -24,6 +24,9 @@ type Options struct {
 	// ReadOnly opens a directory that is there to look at it: nothing is written and commits are refused.
 	ReadOnly bool
 
+	// Locked says that the caller has the directory's lock (see Lock), for ReadOnly.
+	Locked bool
+
 	// Retry is how long a degraded store waits before it tries the disk for the first time; it waits longer from try to
 	// try, up to 16 times that. 0 means 250 ms.
 	Retry time.Duration

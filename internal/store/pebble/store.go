@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"io"
 	"sync"
 	"time"
 
@@ -16,7 +17,7 @@ type Store struct {
 	watchers store.Watchers
 
 	opts Options
-	lock *pebble.Lock
+	lock io.Closer
 
 	mu      sync.Mutex
 	done    sync.Cond // the completer may have something to do, or a reader or a goroutine has left

@@ -1,0 +1,42 @@
+package registry
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/thingwire/thingwire/internal/policy"
+	"github.com/thingwire/thingwire/internal/store"
+	"github.com/thingwire/thingwire/internal/store/documents"
+)
+
+// Check is content with what a registry has written, and names each thing that it could not work with.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	r := openOn(t, s, nil)
+	newThings(t, r, "lamp")
+	_, arn := register(t, r)
+	_, err := r.CreatePolicy(t.Context(), "p", policy.AllowEverything("000000000000", "us-east-1"))
+	must(t, err)
+	must(t, r.AttachPolicy(t.Context(), "p", arn))
+	must(t, r.AttachThingPrincipal(t.Context(), "lamp", arn, ""))
+	if problems, err := Check(t.Context(), s); err != nil || len(problems) > 0 {
+		t.Fatal(problems, err)
+	}
+	for _, c := range []struct {
+		bucket, key, value, want string
+	}{
+		{thingsBucket, "broken", "{", `document "broken" of registry/things cannot be read`},
+		{thingsBucket, "other", `{"name":"another"}`, `says that it is "another"`},
+		{policiesBucket, "empty", `{"name":"empty","default":3}`, `policy "empty" has no version 3`},
+		{certThingsBucket, "nobody/lamp", "{}", `"nobody" is not in registry/certificates`},
+		{metaBucket, formatKey, "9", `format "9"`},
+	} {
+		must(t, documents.Commit(s, store.DocOp{Bucket: c.bucket, Key: c.key, Value: []byte(c.value)}))
+		problems, err := Check(t.Context(), s)
+		if err != nil || !slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, c.want) }) {
+			t.Errorf("want %q in %q, %v", c.want, problems, err)
+		}
+	}
+}
