@@ -372,7 +372,7 @@ func TestTLS(t *testing.T) {
 				d.Presign = presign
 			}
 			conn, err := d.Dial(t.Context())
-			if _, upgrade := errors.AsType[*device.UpgradeError](err); err != nil && !(c.ws && upgrade) {
+			if _, upgrade := errors.AsType[*device.UpgradeError](err); err != nil && (!c.ws || !upgrade) {
 				t.Fatal(err)
 			}
 			if err == nil {

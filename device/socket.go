@@ -53,7 +53,7 @@ func (s *socket) next() error {
 	if _, err := io.ReadFull(s.in, payload); err != nil {
 		return err
 	}
-	switch h.OpCode {
+	switch h.OpCode { //nolint:exhaustive // data is taken above, a pong needs no answer
 	case ws.OpPing:
 		return s.send(ws.OpPong, payload)
 	case ws.OpClose:
@@ -107,7 +107,7 @@ const goodbyeTime = 2 * time.Second
 
 // Close says goodbye and closes the connection.
 func (s *socket) Close() error {
-	if s.Conn.SetWriteDeadline(time.Now().Add(goodbyeTime)) == nil {
+	if s.SetWriteDeadline(time.Now().Add(goodbyeTime)) == nil {
 		_ = s.sendClose() // whoever does not listen learns it from the connection's end
 	}
 	return s.Conn.Close()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -55,12 +56,13 @@ func checkText(r *server.CheckReport) string {
 	if r.Running {
 		what = "the running server's store as it was just now"
 	}
-	text := fmt.Sprintf("Read %s: %d documents, %d messages in %d queues.\n", what, r.Documents, r.Messages, r.Queues)
+	var text strings.Builder
+	fmt.Fprintf(&text, "Read %s: %d documents, %d messages in %d queues.\n", what, r.Documents, r.Messages, r.Queues)
 	for _, p := range r.Problems {
-		text += "problem: " + plainText(p) + "\n"
+		text.WriteString("problem: " + plainText(p) + "\n")
 	}
 	if len(r.Problems) == 0 {
-		text += "Nothing is wrong.\n"
+		text.WriteString("Nothing is wrong.\n")
 	}
-	return text
+	return text.String()
 }

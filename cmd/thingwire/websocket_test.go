@@ -147,7 +147,6 @@ func connectTunnel(near net.Conn, seen chan<- string) {
 
 // The sample over a signed WebSocket prints what it prints with a certificate.
 func TestPubsubOverWebSocket(t *testing.T) {
-	t.Parallel()
 	h := newWSHouse(t)
 	proxyHost, proxyPort, asked := newConnectProxy(t)
 	env := map[string]string{

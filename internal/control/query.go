@@ -42,7 +42,7 @@ func (q *Query) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer q.recoverFrom(w, r, id)
 	caller, ok := awsapi.CallerFrom(r.Context())
 	if !ok {
-		q.refuse(w, r, nil, fault.Wrap(fault.Unauthenticated, codeMissingToken, "Request is missing Authentication Token").
+		q.refuse(w, r, nil, fault.Wrap(fault.Unauthenticated, errMissingToken, "Request is missing Authentication Token").
 			WithRemedy("sign the request with Signature Version 4, or use the admin socket"))
 		return
 	}

@@ -63,7 +63,6 @@ func TestQueryAnswerText(t *testing.T) {
 }
 
 func TestQueryRefusesBadInput(t *testing.T) {
-	t.Parallel()
 	w := newQueryWorld(t)
 	w.create("dev", "")
 	const iamForm, stsForm = "&Version=2010-05-08", "&Version=2011-06-15"
@@ -120,7 +119,6 @@ func TestQueryRefusesBadInput(t *testing.T) {
 }
 
 func TestQueryRefusesOtherBodies(t *testing.T) {
-	t.Parallel()
 	w := newQueryWorld(t)
 	const form = "Action=GetCallerIdentity&Version=2011-06-15"
 	for _, c := range []struct {

@@ -22,14 +22,14 @@ func readQueryForm(w http.ResponseWriter, r *http.Request) (queryForm, error) {
 		return parseQueryForm(r.URL.RawQuery)
 	case http.MethodPost:
 	default:
-		return nil, fault.Wrap(fault.Invalid, codeMalformedInput, "the method %s is not of the Query protocol", shortened(r.Method)).WithRemedy("use POST")
+		return nil, fault.Wrap(fault.Invalid, errMalformedInput, "the method %s is not of the Query protocol", shortened(r.Method)).WithRemedy("use POST")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		return nil, unreadable(err)
 	}
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
-		return nil, fault.Wrap(fault.Invalid, codeMalformedInput, "the Content-Type is %q, not application/x-www-form-urlencoded", shortened(r.Header.Get("Content-Type"))).
+		return nil, fault.Wrap(fault.Invalid, errMalformedInput, "the Content-Type is %q, not application/x-www-form-urlencoded", shortened(r.Header.Get("Content-Type"))).
 			WithRemedy("send Action, Version and the members as a form")
 	}
 	return parseQueryForm(string(body))
@@ -39,7 +39,7 @@ func readQueryForm(w http.ResponseWriter, r *http.Request) (queryForm, error) {
 func parseQueryForm(text string) (queryForm, error) {
 	values, err := url.ParseQuery(text)
 	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, codeMalformedInput, "the form cannot be read: %v", err)
+		return nil, fault.Wrap(fault.Invalid, errMalformedInput, "the form cannot be read: %v", err)
 	}
 	f := make(queryForm, len(values))
 	for name, v := range values {

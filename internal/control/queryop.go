@@ -93,7 +93,7 @@ func queryTable() map[queryName]*queryOperation {
 func (q *Query) find(form queryForm, signed string) (*queryOperation, error) {
 	action := form["Action"]
 	if action == "" {
-		return nil, fault.Wrap(fault.Invalid, codeMissingAction, "the request has no Action").
+		return nil, fault.Wrap(fault.Invalid, errMissingAction, "the request has no Action").
 			WithRemedy("say which operation of sts or iam it is for")
 	}
 	version := form["Version"]
@@ -113,5 +113,5 @@ func (q *Query) find(form queryForm, signed string) (*queryOperation, error) {
 	if version == "" {
 		version = "NO_VERSION_SPECIFIED"
 	}
-	return nil, fault.Wrap(fault.Invalid, codeInvalidAction, "Could not find operation %s for version %s", shortened(action), shortened(version))
+	return nil, fault.Wrap(fault.Invalid, errInvalidAction, "Could not find operation %s for version %s", shortened(action), shortened(version))
 }

@@ -17,10 +17,10 @@ import (
 type queryCodeError string
 
 const (
-	codeInvalidAction  queryCodeError = "InvalidAction"
-	codeMissingAction  queryCodeError = "MissingAction"
-	codeMalformedInput queryCodeError = "MalformedInput"
-	codeMissingToken   queryCodeError = "MissingAuthenticationToken"
+	errInvalidAction  queryCodeError = "InvalidAction"
+	errMissingAction  queryCodeError = "MissingAction"
+	errMalformedInput queryCodeError = "MalformedInput"
+	errMissingToken   queryCodeError = "MissingAuthenticationToken"
 )
 
 // Error is the code.

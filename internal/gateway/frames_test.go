@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -115,8 +116,8 @@ func (c *client) webFrames(t testing.TB, data []byte) (all []string) {
 func (r *rig) talk(t testing.TB, nc net.Conn, s *signer, v byte, data []byte) []string {
 	t.Helper()
 	resp, br := upgraded(t, nc, asked(s.address())...)
-	if resp.StatusCode != 101 {
-		t.Fatal("no upgrade: ", resp.Status)
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatal("no upgrade: ", resp.StatusCode)
 	}
 	var got bytes.Buffer
 	done := make(chan struct{})

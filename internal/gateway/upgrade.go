@@ -69,8 +69,10 @@ func (g *Gateway) checkUpgrade(r *http.Request) (protocol string, err error) {
 		return "", fault.New(fault.Invalid, "MQTT over WebSocket is not spoken on listener %s", HTTPS).
 			WithRemedy("connect to %s; a device with a certificate speaks MQTT on the mqtts listener", g.webSocketAddress())
 	case r.Method != http.MethodGet:
-		return "", &httpError{http.StatusMethodNotAllowed, "MethodNotAllowedException", "Allow", http.MethodGet,
-			badUpgrade("the method is %s, not GET", r.Method)}
+		return "", &httpError{
+			http.StatusMethodNotAllowed, "MethodNotAllowedException", "Allow", http.MethodGet,
+			badUpgrade("the method is %s, not GET", r.Method),
+		}
 	case !r.ProtoAtLeast(1, 1):
 		return "", badUpgrade("the version of HTTP is %s, not 1.1", r.Proto)
 	case r.ContentLength != 0:
@@ -81,8 +83,10 @@ func (g *Gateway) checkUpgrade(r *http.Request) (protocol string, err error) {
 		return "", badUpgrade("the header Upgrade does not say websocket")
 	}
 	if v := r.Header["Sec-Websocket-Version"]; len(v) != 1 || v[0] != "13" {
-		return "", &httpError{http.StatusUpgradeRequired, "InvalidRequestException", "Sec-WebSocket-Version", "13",
-			badUpgrade("the header Sec-WebSocket-Version is not 13")}
+		return "", &httpError{
+			http.StatusUpgradeRequired, "InvalidRequestException", "Sec-WebSocket-Version", "13",
+			badUpgrade("the header Sec-WebSocket-Version is not 13"),
+		}
 	}
 	if k := r.Header["Sec-Websocket-Key"]; len(k) != 1 || k[0] == "" || len(k[0]) > maxWebSocketKey {
 		return "", badUpgrade("there must be one header Sec-WebSocket-Key, of at most %d characters", maxWebSocketKey)
@@ -148,7 +152,7 @@ func (g *Gateway) switchProtocols(w http.ResponseWriter, r *http.Request, trace,
 		g.refuseUpgrade(w, r, trace, fault.Wrap(fault.Internal, err, "the connection cannot be taken over"))
 		return
 	}
-	before, _ := buffered.Reader.Peek(buffered.Reader.Buffered()) // that much is there
+	before, _ := buffered.Peek(buffered.Reader.Buffered()) // that much is there
 	c := newConn(g, raw, nc.Conn)
 	c.cork, c.kind = nc.cork, nc.peer.Listener
 	c.ws = newWebSocket(c, signer, lifeOf(signer, time.Now()), protocol, slices.Concat(before, nc.first))

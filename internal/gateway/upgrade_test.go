@@ -431,7 +431,7 @@ func TestWebSocketOnListeners(t *testing.T) {
 		})
 	}
 	resp, _ := upgraded(t, r.socket(Console), asked(s.address())...)
-	if resp.StatusCode != 101 {
+	if resp.StatusCode != http.StatusSwitchingProtocols {
 		t.Errorf("console: %d", resp.StatusCode)
 	}
 }

@@ -107,7 +107,12 @@ func (r *rig) joinWeb(s *signer, v byte, id string) *client {
 // overWebSocket upgrades a connection.
 func (r *rig) overWebSocket(nc net.Conn, s *signer, protocol string) *framed {
 	r.t.Helper()
-	conn, resp, err := websocket.NewClient(nc, s.address(), http.Header{"Sec-WebSocket-Protocol": {protocol}}, 0, 0) //nolint:bodyclose // an upgrade has none
+	dialer := websocket.Dialer{
+		NetDial: func(string, string) (net.Conn, error) { return nc, nil }, Subprotocols: []string{protocol},
+	}
+	u := *s.address()
+	u.Scheme = "ws"                                                       // what is below is there already
+	conn, resp, err := dialer.DialContext(r.t.Context(), u.String(), nil) //nolint:bodyclose // an upgrade has none
 	must(r.t, err)
 	if got := resp.Header.Get("Sec-WebSocket-Protocol"); got != protocol {
 		r.t.Errorf("sub-protocol %q", got)
@@ -152,16 +157,24 @@ func (f *framed) Write(p []byte) (int, error) {
 }
 
 // upgrade sends the text of an upgrade as it is, and gives the answer and the connection behind it.
-func upgraded(t testing.TB, nc net.Conn, lines ...string) (*http.Response, *bufio.Reader) {
+func upgraded(t testing.TB, nc net.Conn, lines ...string) (*answered, *bufio.Reader) {
 	t.Helper()
 	must(t, nc.SetReadDeadline(time.Now().Add(patience)))
 	_, err := io.WriteString(nc, strings.Join(lines, "\r\n")+"\r\n\r\n")
 	must(t, err)
 	br := bufio.NewReader(nc)
-	resp, err := http.ReadResponse(br, &http.Request{Method: http.MethodGet})
+	resp, err := http.ReadResponse(br, &http.Request{Method: http.MethodGet}) //nolint:bodyclose // it is the connection
 	must(t, err)
 	must(t, nc.SetReadDeadline(time.Time{}))
-	return resp, br
+	return &answered{resp.StatusCode, resp.Header, resp.Body, resp.ContentLength}, br
+}
+
+// answered is a response whose body is the connection.
+type answered struct {
+	StatusCode    int
+	Header        http.Header
+	Body          io.Reader
+	ContentLength int64
 }
 
 // asked is an upgrade as most clients send it.

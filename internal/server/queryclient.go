@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,9 +19,7 @@ const iamVersion = "2010-05-08"
 // iam calls an operation of IAM and reads the members of its result; out is nil where there is none.
 func (c *Client) iam(ctx context.Context, action string, members url.Values, out any) error {
 	form := url.Values{"Action": {action}, "Version": {iamVersion}}
-	for name, v := range members {
-		form[name] = v
-	}
+	maps.Copy(form, members)
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-8"}}
 	data, err := c.ask(ctx, request{http.MethodPost, c.queryPath(), header, []byte(form.Encode()), serviceIAM})
 	if err != nil || out == nil {

@@ -57,7 +57,7 @@ func TestMQTTOverWebSocket(t *testing.T) {
 		if tt.origin != "" {
 			header.Set("Origin", tt.origin)
 		}
-		conn, resp, err := websocket.Dial(t.Context(), signed.String(), &websocket.DialOptions{
+		conn, resp, err := websocket.Dial(t.Context(), signed.String(), &websocket.DialOptions{ //nolint:bodyclose // the library closes it
 			HTTPClient: c, HTTPHeader: header, Host: tt.host, Subprotocols: []string{"mqtt"},
 		})
 		if resp == nil {

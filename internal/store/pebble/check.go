@@ -175,10 +175,10 @@ func (a *auditor) conclude() {
 		a.problem("the store has no format number")
 	}
 	for id, c := range a.cursors {
-		switch first, any := a.first[id]; {
-		case any && first != c.deleted+1:
+		switch first, some := a.first[id]; {
+		case some && first != c.deleted+1:
 			a.problem("queue %016x begins with entry %d, its cursor says %d", id, first, c.deleted+1)
-		case !any && c.deleted != c.last:
+		case !some && c.deleted != c.last:
 			a.problem("queue %016x has no entry, its cursor says %d to %d", id, c.deleted+1, c.last)
 		}
 	}

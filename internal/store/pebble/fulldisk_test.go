@@ -66,7 +66,7 @@ func fullDisk(t *testing.T, opts Options, makeRoom func()) {
 	}
 	check()
 	makeRoom()
-	for err := error(errClosed); err != nil; {
+	for err := errClosed; err != nil; {
 		if err = s.Commit(one(1, 20_000)).Wait(); err != nil && !fault.Is(err, fault.Unavailable) {
 			t.Fatal(err)
 		}
