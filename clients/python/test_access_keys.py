@@ -44,7 +44,7 @@ def assert_ended(journal, name, client, before, after):
     if client.version == V5:
         assert client.end[2], "MQTT 5 is told by a DISCONNECT"
     told = journal.told(name, eventType="Disconnect")
-    told.explains("access key", "key")
+    told.explains("access key", "aws iam update-access-key --status Active")
     ended = datetime.datetime.fromisoformat(told["timestamp"]).replace(tzinfo=datetime.timezone.utc)
     assert before - datetime.timedelta(seconds=1) < ended < after + datetime.timedelta(seconds=1)
 

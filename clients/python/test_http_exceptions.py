@@ -194,6 +194,8 @@ def test_internal_failure(new_server, unique):
         client.publish(topic="during", qos=1, retain=True, payload=b"x")
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
     assert caught.value.response["ResponseMetadata"]["RequestId"]
+    with pytest.raises(client.exceptions.InternalFailureException):
+        client.publish(topic="during", qos=1, payload=b"x", retain=True)  # and so it stays
     server.kill()
     server.start()
     client = aws.client(server, "iot-data")

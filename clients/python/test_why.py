@@ -301,7 +301,7 @@ class TestEnds:
         server.set_certificate_status(one, "INACTIVE")
         assert client.closed.wait(20)
         told = journal.told(one.name, eventType="Disconnect", disconnectReason="SERVER_INITIATED_DISCONNECT")
-        told.explains("certificate", "activate the certificate")
+        told.explains("certificate", "aws iot update-certificate --new-status ACTIVE")
 
     @VERSIONS
     def test_server_stopped(self, new_server, unique, version):
