@@ -133,7 +133,8 @@ def test_an_inactive_certificate(server, unique):
     server.set_certificate_status(one, "INACTIVE")
     connection.request("POST", "/topics/a?qos=1", b"x")
     response = connection.getresponse()
-    assert response.status in (401, 403) and json.loads(response.read())["message"]
+    assert (response.status, response.headers["x-amzn-ErrorType"]) == (401, "UnauthorizedException")
+    assert json.loads(response.read())["message"]
     connection.close()
 
 
