@@ -212,7 +212,9 @@ def test_replay_after_expiry(server, journal):
     with tls(server, "api") as sock:
         sock.sendall(upgrade(server, presigned(server, server.keys, age=50, expires=60)).encode())
         assert Answer(sock).status == 101
-    message, _ = refusal(journal, ask(server, upgrade(server, presigned(server, server.keys, age=61, expires=60))), 403, "ForbiddenException")
+    message, _ = refusal(
+        journal, ask(server, upgrade(server, presigned(server, server.keys, age=61, expires=60))), 403, "ForbiddenException"
+    )
     assert "expire" in message.lower()
 
 
@@ -276,7 +278,15 @@ def test_requests_with_a_bad_signature(server, journal):
 
 @pytest.mark.parametrize(
     "path",
-    ["/topics/%zz", "/topics/%", "/topics/a?qos=7", "/topics/a?qos=0&qos=1", "/topics/a?retain=maybe", "/topics/%ff", "/topics/"],
+    [
+        "/topics/%zz",
+        "/topics/%",
+        "/topics/a?qos=7",
+        "/topics/a?qos=0&qos=1",
+        "/topics/a?retain=maybe",
+        "/topics/%ff",
+        "/topics/",
+    ],
 )
 def test_requests_that_cannot_be_read(server, journal, path):
     """A 400 with words, whether net/http or the data plane reads it first."""
@@ -296,7 +306,8 @@ def test_paths_that_are_nowhere(server):
 
 @pytest.mark.parametrize(
     "text",
-    [b"\x16\x03\x01\x00\x05hello\r\n\r\n", b"GET\r\n\r\n", b"\x00" * 64 + b"\r\n\r\n", b"POST /topics/a HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+    [b"\x16\x03\x01\x00\x05hello\r\n\r\n", b"GET\r\n\r\n", b"\x00" * 64 + b"\r\n\r\n",
+     b"POST /topics/a HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
      b"GET /mqtt HTTP/1.1\r\nHost: a\r\n" + b"X: " + b"y" * 70_000 + b"\r\n\r\n", b"GET /mqtt HTTP/9.9\r\n\r\n"],
     ids=["tls in tls", "no path", "zeros", "negative length", "too long", "a version of tomorrow"],
 )  # fmt: skip

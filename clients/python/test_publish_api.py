@@ -11,7 +11,6 @@ from harness.aws import PUBLISHERS, OldBoto3
 from harness.paho import V3, V5, WAIT, Client, Will
 
 
-
 def by(*names):
     return pytest.mark.parametrize("publisher", [PUBLISHERS[name] for name in names], ids=names)
 

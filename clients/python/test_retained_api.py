@@ -26,7 +26,9 @@ def for_each(function, items):
 def topics(boto):
     """Retained messages of two QoS and of sizes of their own, on topics that a path has to escape."""
     topics = ["shelf/{:03} 100% ☃".format(n) for n in range(COUNT)]
-    for_each(lambda t: boto.publish(topic=t, qos=topics.index(t) % 2, retain=True, payload=b"x" * topics.index(t) or b"0"), topics)
+    for_each(
+        lambda t: boto.publish(topic=t, qos=topics.index(t) % 2, retain=True, payload=b"x" * topics.index(t) or b"0"), topics
+    )
     return topics
 
 
@@ -64,8 +66,8 @@ def test_paginators(server, boto, topics):
     for path in (None, OLD_CLI):
         rows = CLI(server, path).json("iot-data", "list-retained-messages", "--page-size", 150)["retainedTopics"]
         assert sorted(row["topic"] for row in rows) == topics
-    first, = OldBoto3(server).calls(("iot-data", "list_retained_messages", {"maxResults": 200}))
-    second, = OldBoto3(server).calls(("iot-data", "list_retained_messages", {"nextToken": first["nextToken"]}))
+    (first,) = OldBoto3(server).calls(("iot-data", "list_retained_messages", {"maxResults": 200}))
+    (second,) = OldBoto3(server).calls(("iot-data", "list_retained_messages", {"nextToken": first["nextToken"]}))
     assert sorted(row["topic"] for row in first["retainedTopics"] + second["retainedTopics"]) == topics
 
 

@@ -110,7 +110,11 @@ def test_publish_from_stdin_to_a_server_elsewhere(server, reader):
 
 
 def test_publish_is_refused_in_one_line(server):
-    for args, code in ((["--topic", "a/#", "--message", "x"], 1), (["--topic", "a", "--qos", "2", "--message", "x"], (1, 2)), ([], 2)):
+    for args, code in (
+        (["--topic", "a/#", "--message", "x"], 1),
+        (["--topic", "a", "--qos", "2", "--message", "x"], (1, 2)),
+        ([], 2),
+    ):
         process = server.run("publish", *args, check=False)
         assert process.child.returncode in (code if isinstance(code, tuple) else (code,)), process.output()
         assert len(process.lines) == 1, process.output()

@@ -101,8 +101,7 @@ def tutorial(server, keys, program, *flags):
     return Process(argv, cwd=server.folder, env=env)
 
 
-@KINDS
-@pytest.mark.parametrize("way", ["direct", "proxy"])
+@pytest.mark.parametrize("kind, way", [("long-term", "direct"), ("session", "proxy")])
 @pytest.mark.parametrize("program", [TUTORIAL, [BINARY, "pubsub"]], ids=["sdk", "thingwire"])
 def test_tutorial(server, keys, proxy, program, way):
     """pubsub.py of the tutorial with --use-websocket on port 443, and `thingwire pubsub` with the same flags."""
