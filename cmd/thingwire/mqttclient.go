@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
 	"github.com/eclipse/paho.golang/paho/session/state"
 
@@ -20,6 +21,7 @@ type mqttConfig struct {
 	forget        bool          // the session ends with Close
 
 	onMessage     func(topic string, payload []byte)
+	afterMessage  func() // a message's PUBACK, if it has one, was sent; may be nil
 	onInterrupted func(err error)
 	onResumed     func(sessionPresent bool) // before the messages of the new connection; must not wait for the server
 	afterResumed  func()                    // may subscribe again
@@ -38,6 +40,21 @@ type mqttClient struct {
 	mu   sync.Mutex
 	live *mqttLink     // nil while interrupted
 	up   chan struct{} // closed when live is set
+}
+
+// acking is a session that tells when a message is done with: what ends then must not take its PUBACK along.
+type acking struct {
+	*state.State
+	after func()
+}
+
+// Ack implements session.SessionManager.
+func (a acking) Ack(p *packets.Publish) error {
+	err := a.State.Ack(p)
+	if a.after != nil {
+		a.after()
+	}
+	return err
 }
 
 // mqttLink is one network connection; down ends with the cause of its loss.
@@ -88,7 +105,7 @@ func (c *mqttClient) dial(ctx context.Context) (*mqttLink, error) {
 	client := paho.NewClient(paho.ClientConfig{
 		ClientID: c.cfg.clientID,
 		Conn:     conn,
-		Session:  c.session,
+		Session:  acking{c.session, c.cfg.afterMessage},
 		// A PUBACK may come one or more connections later: each call is bounded by its own context instead.
 		PacketTimeout:      24 * time.Hour,
 		OnClientError:      func(err error) { lost(err) },

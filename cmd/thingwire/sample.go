@@ -34,6 +34,7 @@ func pubsub(ctx context.Context, w *world, o pubsubOptions) error {
 	}
 	s := &sample{w: w, o: o, connected: make(chan struct{}), all: make(chan struct{})}
 	cfg.onMessage, cfg.onInterrupted, cfg.onResumed = s.message, s.interrupted, s.resumed
+	cfg.afterMessage = s.acknowledged
 	cfg.afterResumed = func() { s.resubscribe(ctx) }
 	w.printf("Connecting to %s with client ID '%s'...\n", o.endpoint, cfg.clientID)
 	if s.client, err = connectMQTT(ctx, cfg); err != nil {
@@ -126,7 +127,15 @@ func (s *sample) message(topic string, payload []byte) {
 	s.w.printf("Received message from topic '%s': %s\n", topic, pythonBytes(payload))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.received++; s.received == s.o.count {
+	s.received++
+}
+
+// acknowledged ends the run with its last message, but not before that one's PUBACK is on its way: the server would send
+// it again to the next run with this client id.
+func (s *sample) acknowledged() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.o.count != 0 && s.received >= s.o.count && !s.complete() {
 		close(s.all)
 	}
 }
