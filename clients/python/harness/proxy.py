@@ -107,7 +107,11 @@ class Tinyproxy:
         config = folder / "tinyproxy.conf"
         config.write_text("Port {}\nListen 127.0.0.1\nTimeout 60\nMaxClients 20\nLogLevel Info\n".format(self.port))
         self._process = Process([shutil.which("tinyproxy"), "-d", "-c", config], cwd=folder)
-        self._process.wait_for_line(lambda line: "Accepting connections" in line)
+        try:
+            self._process.wait_for_line(lambda line: "Accepting connections" in line)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def seen(self):
