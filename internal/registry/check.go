@@ -65,10 +65,14 @@ func (c *checker) format() error {
 func (c *checker) documents() error {
 	for _, part := range []func() error{
 		func() error { return checkEach(c, thingsBucket, func(t *Thing) string { return t.Name }) },
-		func() error { return checkEach(c, certificatesBucket, func(cert *Certificate) string { return cert.ID }) },
+		func() error {
+			return checkEach(c, certificatesBucket, func(cert *Certificate) string { return cert.ID })
+		},
 		func() error { return checkEach(c, groupsBucket, func(g *ThingGroup) string { return g.Name }) },
 		func() error { return checkEach(c, typesBucket, func(t *ThingType) string { return t.Name }) },
-		func() error { return checkEach(c, caCertificatesBucket, func(ca *CACertificate) string { return ca.ID }) },
+		func() error {
+			return checkEach(c, caCertificatesBucket, func(ca *CACertificate) string { return ca.ID })
+		},
 		func() error { return checkEach(c, policiesBucket, c.policy) },
 	} {
 		if err := part(); err != nil {
