@@ -7,9 +7,10 @@ PKG      := ./...
 FUZZTIME := 30s
 BENCH    := .
 ROUNDS   := 20
+SEEDS    := 10000
 
 .DEFAULT_GOAL := build
-.PHONY: build test gotest short race lint fmt fuzz bench crash clients ci run demo setup help
+.PHONY: build test gotest short race lint fmt fuzz bench crash soak clients ci run demo setup help
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -42,8 +43,12 @@ fuzz: ## every fuzz target for FUZZTIME
 bench: ## all benchmarks; compare two runs with .cache/bin/benchstat
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
 
-crash: build ## kill -9 under load, ROUNDS times: nothing acknowledged may be lost
+crash: build ## kill -9 under load ROUNDS times, power cuts in SEEDS workloads: nothing acknowledged may be lost
 	THINGWIRE_CRASH_ROUNDS=$(ROUNDS) clients/python/run -k crash
+	THINGWIRE_CRASH_SEEDS=$(SEEDS) $(GO) test -count 1 -timeout 60m -run "TestCutAfterEveryOperation|TestCrash$$" ./internal/broker ./internal/store/pebble
+
+soak: ## an hour of churn, compressed: memory, disk and goroutines stay bounded
+	THINGWIRE_SOAK_ROUNDS=900 $(GO) test -count 1 -timeout 60m -v -run "TestSoak$$" ./internal/broker
 
 clients: build ## the foreign clients against a real server
 	clients/python/run

@@ -306,3 +306,19 @@ func TestRedeliveryOfWhatTheIDsHaveOvertaken(t *testing.T) {
 		sub.wantSeen("PUBLISH t id=5 x")
 	})
 }
+
+// TestPacketIDInUse: MQTT 5 has a code for a packet id that another message still holds; afterwards the id is free again.
+func TestPacketIDInUse(t *testing.T) {
+	bubble(t, func(_ *testing.T, r *rig) {
+		pub := r.join(5, "pub")
+		pub.send(append(pub.publish("t", "x", 1, 7), pub.publish("t", "y", 1, 7)...))
+		pub.want("PUBACK 7 91")
+		pub.want("PUBACK 7")
+		pub.send(pub.publish("t", "z", 1, 7))
+		pub.want("PUBACK 7")
+		old := r.join(3, "old")
+		old.send(append(old.publish("t", "x", 1, 7), old.publish("t", "y", 1, 7)...))
+		old.want("PUBACK 7")
+		old.want("PUBACK 7")
+	})
+}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -26,6 +27,7 @@ type inbox struct {
 	committing *batch
 	spare      *batch
 	unacked    int           // QoS 1 messages in both
+	largest    uint16        // packet id among them, or more
 	wake       chan struct{} // tells a reader that waits for the commit
 	dead       bool          // a refusal has ended the connection: what follows it is not touched
 	slow       []broker.Link // receivers of the last batch that are over their high-water mark
@@ -54,6 +56,17 @@ func (in *inbox) take() *batch {
 		in.filling.Done = in.committed
 	}
 	return in.filling
+}
+
+// holds reports whether a packet id is that of a message in either batch, and if not takes note of it. Ids that grow, as
+// most clients give them, need no search. Under mu.
+func (in *inbox) holds(id uint16) bool {
+	if in.unacked == 0 || id > in.largest {
+		in.largest = id
+		return false
+	}
+	return in.filling != nil && slices.Contains(in.filling.ids, id) ||
+		in.committing != nil && slices.Contains(in.committing.ids, id)
 }
 
 // pending reports whether there are messages that were not submitted.

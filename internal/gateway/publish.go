@@ -31,6 +31,10 @@ func (c *conn) onPublish(f mqtt.Frame) error {
 		c.noteThrottled(topic, err)
 		return nil
 	}
+	if p.QoS > 0 && c.version == mqtt.V5 && c.in.holds(p.PacketID) {
+		c.refusePacketID(p.PacketID, topic)
+		return nil
+	}
 	b := c.in.take()
 	m := b.Add()
 	m.Topic, m.Payload, m.QoS, m.Retain = topic, p.Payload, p.QoS, p.Retain
@@ -50,6 +54,18 @@ func (c *conn) onPublish(f mqtt.Frame) error {
 		c.in.unacked++
 	}
 	return nil
+}
+
+// refusePacketID answers a PUBLISH whose packet id is that of another one that was not acknowledged yet (MQTT 5, 2.2.1). The
+// other one is not touched; a 3.1.1 client cannot be told, and both of its messages are taken.
+func (c *conn) refusePacketID(id uint16, topic string) {
+	err := fault.New(fault.Invalid, "packet id %d is in use: another PUBLISH with it was not acknowledged yet", id).
+		WithRemedy("give each message a packet id of its own until its PUBACK has come")
+	trace := uuid.NewString()
+	c.noteRefusal(journal.PublishIn, "PUBLISH", topic, mqtt.CodePacketIDInUse, trace, err)
+	c.out.put(func(dst []byte) []byte {
+		return mqtt.AppendPubackCode(dst, id, mqtt.CodePacketIDInUse, c.reasonString("PUBACK:"+err.Error(), trace))
+	})
 }
 
 // waitForRoom keeps the bounds of what waits for a commit. A v5 client that sends more than the Receive Maximum breaks

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -63,7 +65,15 @@ func (w *witness) acknowledged(b *store.Batch, rev map[string]uint64) {
 // What a completed ticket promised is there after a power cut, whatever part of the unsynced bytes survives; numbers
 // are never given twice; a trim that reached the disk does not come back. (Invariant NoAckBeforeDurable.)
 func TestCrash(t *testing.T) {
-	for seed := range uint64(6) {
+	seeds := uint64(3)
+	if n := os.Getenv("THINGWIRE_CRASH_SEEDS"); n != "" { // of make crash; a seed here is as long as some hundred in broker
+		all, err := strconv.ParseUint(n, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seeds += all / 200
+	}
+	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { crashRun(t, seed) })
 	}
 }
@@ -138,6 +148,9 @@ func crashWork(t *testing.T, s *Store, w *witness, c int, rng *rand.Rand) {
 		w.written[q] = max(w.written[q], cursor.trimmed)
 		w.mu.Unlock()
 		crashTrim(t, s, w, rng)
+		if rng.IntN(5) == 0 {
+			s.now().ripen() // the time after which trims are written
+		}
 	}
 }
 

@@ -78,6 +78,11 @@ func (g guard) Create(name string, category vfs.DiskWriteCategory) (f vfs.File, 
 	}
 	vital := isVital(g.PathBase(name))
 	done, err := g.awake(vital, func() error {
+		if strings.HasPrefix(g.PathBase(name), "marker.") {
+			if err := g.syncDir(); err != nil {
+				return err
+			}
+		}
 		f, err = g.FS.Create(name, category)
 		return err
 	})
@@ -88,6 +93,16 @@ func (g guard) Create(name string, category vfs.DiskWriteCategory) (f vfs.File, 
 		return nil, err
 	}
 	return file{f, g, vital}, nil
+}
+
+// syncDir makes the names of new files durable. Pebble syncs the directory only after it has made the marker that names a
+// new manifest: a power cut could leave the marker without the manifest, and the store could not be opened any more.
+func (g guard) syncDir() error {
+	d, err := g.FS.OpenDir(g.l.s.opts.Dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // ReuseForWrite makes a new log of an old one.

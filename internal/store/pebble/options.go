@@ -58,6 +58,7 @@ func (o Options) complete() Options {
 const (
 	memTableBytes = 16 << 20 // small, because what is in memtables is replayed after a kill: 16 MB take some 30 ms
 	cacheBytes    = 32 << 20
+	flushDelay    = 2 * time.Second
 )
 
 // engine are pebble's options. What differs from its defaults has its reason here.
@@ -75,6 +76,8 @@ func (l *life) engine() *pebble.Options {
 		L0StopWritesThreshold: 64,
 		LBaseMaxBytes:         64 << 20,
 		MaxOpenFiles:          512,
+		// What was deleted by range gives its room back once the deletion itself is in a table.
+		FlushDelayDeleteRange: flushDelay,
 		CompactionConcurrencyRange: func() (lower, upper int) {
 			return 1, 2
 		},

@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,10 +39,7 @@ func TestFullTmpfs(t *testing.T) {
 	}
 	out, err := child.CombinedOutput()
 	t.Logf("%s", out)
-	if err == nil {
-		return
-	}
-	if _, started := err.(*exec.ExitError); started { //nolint:errorlint // of the command itself
+	if _, ran := errors.AsType[*exec.ExitError](err); ran {
 		t.Fatal(err)
 	}
 }
