@@ -116,9 +116,15 @@ func failureOf(op *operation, err error, id string) *awsapi.Failure {
 	return f
 }
 
-// WriteFailure answers with an error as the data plane does. It is for the door in front of it.
-func WriteFailure(w http.ResponseWriter, err error) {
-	failureOf(nil, err, awsapi.Begin(w)).Write(w)
+// Refuse answers a request that the door in front of the data plane did not let in. What is not about who sent it (a body
+// that is too large) goes to the journal as the operation's; the door writes down the rest.
+func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	c := call{w: w, r: r, id: awsapi.Begin(w)}
+	c.target, _ = find(r.Method, rawPath(r)) // the refusal there is comes before another one
+	if !fault.Is(err, fault.Unauthenticated) {
+		h.note(&c, err)
+	}
+	failureOf(c.target.op, err, c.id).Write(w)
 }
 
 // recoverFrom keeps a panic from reaching net/http, whose empty answer no SDK can read.

@@ -45,8 +45,10 @@ func (d *httpDoor) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	by, err := d.identify(req, p)
 	if err != nil {
-		d.note(w, req, err)
-		p.refuse(w, err)
+		if !p.notes || fault.Is(err, fault.Unauthenticated) {
+			d.note(w, req, err)
+		}
+		p.refuse(w, req, err)
 		return
 	}
 	p.serve(w, req, by)

@@ -267,3 +267,17 @@ func TestUnreadableRequests(t *testing.T) {
 		}
 	}
 }
+
+// A body that is too large is the publish's fault, not its signer's.
+func TestTooLargeIsNotUnknown(t *testing.T) {
+	s := inMemory(t)
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	by := signer(s, "iotdata")
+	a := send(t, s, &by, "POST", "https://"+s.Addr("api")+"/topics/large", strings.Repeat("x", 128<<10+1))
+	entries := s.Journal().Query(journal.Query{Failures: true})
+	if a.status != http.StatusRequestEntityTooLarge || len(entries) != 1 || entries[0].EventType != journal.PublishIn || entries[0].TopicName != "large" {
+		t.Errorf("%+v, the journal says %+v", a, entries)
+	}
+}

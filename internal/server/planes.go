@@ -17,7 +17,8 @@ type plane struct {
 	services []string // signing names
 	maxBody  int64    // bytes
 	handler  http.Handler
-	refuse   func(http.ResponseWriter, error) // writes a refusal as this plane's clients read it
+	refuse   func(http.ResponseWriter, *http.Request, error) // writes a refusal as this plane's clients read it
+	notes    bool                                            // refuse writes to the journal what is not about who sent it
 }
 
 // planes are all of them. Their paths do not collide, but for POST /, where the services of the Query protocol tell each
@@ -41,17 +42,18 @@ const largestRequest = 1 << 20
 
 // openPlanes joins the services that stand on the rooms.
 func (r *rooms) openPlanes(log *slog.Logger) {
+	data := dataplane.New(dataplane.Config{Broker: r.broker, Journal: r.journal, Log: log})
 	r.planes = planes{
 		data: plane{
-			services: slices.Concat(awsapi.DataServices, awsapi.JobsServices), maxBody: int64(r.broker.Limits().Payload), refuse: dataplane.WriteFailure,
-			handler: dataplane.New(dataplane.Config{Broker: r.broker, Journal: r.journal, Log: log}),
+			services: slices.Concat(awsapi.DataServices, awsapi.JobsServices), maxBody: int64(r.broker.Limits().Payload),
+			handler: data, refuse: data.Refuse, notes: true,
 		},
 		control: plane{
-			services: awsapi.ControlServices, maxBody: largestRequest, refuse: control.WriteFailure,
+			services: awsapi.ControlServices, maxBody: largestRequest, refuse: anyway(control.WriteFailure),
 			handler: r.control,
 		},
 		query: plane{
-			services: awsapi.QueryServices, maxBody: largestRequest, refuse: control.WriteQueryFailure,
+			services: awsapi.QueryServices, maxBody: largestRequest, refuse: anyway(control.WriteQueryFailure),
 			handler: control.NewQuery(control.QueryConfig{Keys: r.guard.Keys(), Account: r.cfg.Account, Log: log}),
 		},
 	}
@@ -60,4 +62,9 @@ func (r *rooms) openPlanes(log *slog.Logger) {
 // serve hands a request to its plane in the name of a caller.
 func (p *plane) serve(w http.ResponseWriter, r *http.Request, by awsapi.Caller) {
 	p.handler.ServeHTTP(w, r.WithContext(awsapi.WithCaller(r.Context(), by)))
+}
+
+// anyway is a refusal that does not depend on the request.
+func anyway(refuse func(http.ResponseWriter, error)) func(http.ResponseWriter, *http.Request, error) {
+	return func(w http.ResponseWriter, _ *http.Request, err error) { refuse(w, err) }
 }
