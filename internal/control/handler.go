@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -61,7 +60,7 @@ func (h *Handler) Mount(prefix string, handler http.Handler) {
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := awsapi.Begin(w)
-	defer h.recoverFrom(w, r, id)
+	defer awsapi.Recover(h.cfg.Log, r, id, "the control plane", func(err error) { failureOf(err, id).Write(w) })
 	caller, ok := awsapi.CallerFrom(r.Context())
 	if !ok {
 		h.refuse(w, r, id, fault.New(fault.Unauthenticated, "Missing Authentication Token").
@@ -125,20 +124,6 @@ func (h *Handler) resource(c *call) string {
 	}
 	kind, label, _ := strings.Cut(c.op.resource, "/")
 	return h.cfg.Registry.ARN(kind + "/" + c.labels[strings.Trim(label, "{}")])
-}
-
-// recoverFrom keeps a panic from reaching net/http, whose empty answer no SDK can read.
-func (h *Handler) recoverFrom(w http.ResponseWriter, r *http.Request, id string) {
-	p := recover()
-	if p == nil {
-		return
-	}
-	if p == http.ErrAbortHandler { //nolint:errorlint // a panic value, never wrapped
-		panic(p)
-	}
-	h.cfg.Log.ErrorContext(r.Context(), "panic in the control plane", slog.String("request", id), slog.Any("panic", p),
-		slog.String("stack", string(debug.Stack())))
-	failureOf(errors.New("panic"), id).Write(w)
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, id string, err error) {

@@ -1,10 +1,8 @@
 package control
 
 import (
-	"errors"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/awsapi"
@@ -39,7 +37,7 @@ func NewQuery(cfg QueryConfig) *Query {
 // ServeHTTP answers one request, whatever its path: which path is this protocol's is the front's to know.
 func (q *Query) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := awsapi.Begin(w)
-	defer q.recoverFrom(w, r, id)
+	defer awsapi.Recover(q.cfg.Log, r, id, "the query protocol", func(err error) { WriteQueryFailure(w, err) })
 	caller, ok := awsapi.CallerFrom(r.Context())
 	if !ok {
 		q.refuse(w, r, nil, fault.Wrap(fault.Unauthenticated, errMissingToken, "Request is missing Authentication Token").
@@ -154,19 +152,6 @@ func (c *queryCall) authorise(resource string) error {
 	}
 	return fault.Wrap(fault.Denied, iam.ErrAccessDenied, "User: %s is not authorized to perform: %s on resource: %s", c.caller.ARN, req.Action, req.Resource).
 		WithRemedy("%s", c.caller.Policies.Explain(req))
-}
-
-func (q *Query) recoverFrom(w http.ResponseWriter, r *http.Request, id string) {
-	p := recover()
-	if p == nil {
-		return
-	}
-	if p == http.ErrAbortHandler { //nolint:errorlint // a panic value, never wrapped
-		panic(p)
-	}
-	q.cfg.Log.ErrorContext(r.Context(), "panic in the query protocol", slog.String("request", id), slog.Any("panic", p),
-		slog.String("stack", string(debug.Stack())))
-	WriteQueryFailure(w, errors.New("panic"))
 }
 
 func (q *Query) refuse(w http.ResponseWriter, r *http.Request, c *queryCall, err error) {

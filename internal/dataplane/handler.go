@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"sync"
 
 	"github.com/thingwire/thingwire/internal/awsapi"
@@ -59,7 +58,7 @@ type call struct {
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := call{w: w, r: r, id: awsapi.Begin(w)}
-	defer h.recoverFrom(&c)
+	defer awsapi.Recover(h.log, r, c.id, "the data plane", func(err error) { h.refuse(&c, err) })
 	err := h.serve(&c)
 	if err != nil {
 		h.refuse(&c, err)
@@ -125,18 +124,4 @@ func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 		h.note(&c, err)
 	}
 	failureOf(c.target.op, err, c.id).Write(w)
-}
-
-// recoverFrom keeps a panic from reaching net/http, whose empty answer no SDK can read.
-func (h *Handler) recoverFrom(c *call) {
-	p := recover()
-	if p == nil {
-		return
-	}
-	if p == http.ErrAbortHandler { //nolint:errorlint // a panic value, never wrapped
-		panic(p)
-	}
-	h.log.ErrorContext(c.r.Context(), "panic in the data plane", slog.String("request", c.id), slog.Any("panic", p),
-		slog.String("stack", string(debug.Stack())))
-	h.refuse(c, errors.New("panic"))
 }

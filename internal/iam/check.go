@@ -2,7 +2,6 @@ package iam
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -14,7 +13,7 @@ import (
 // Check reads all documents of a directory of keys and says in words what it could not work with. With the store's key
 // it also opens each secret; a zero Key leaves that out. An error is one of reading.
 func Check(ctx context.Context, s store.Docs, key Key) (problems []string, err error) {
-	c := checker{ctx: ctx, store: s, users: map[string]*userDoc{}}
+	c := checker{Checker: documents.Checker{Context: ctx, Store: s}, users: map[string]*userDoc{}}
 	if err := c.format(); err != nil {
 		return nil, err
 	}
@@ -24,47 +23,38 @@ func Check(ctx context.Context, s store.Docs, key Key) (problems []string, err e
 	if err := c.allKeys(key); err != nil {
 		return nil, err
 	}
-	return c.problems, nil
+	return c.Problems, nil
 }
 
 type checker struct {
-	ctx      context.Context
-	store    store.Docs
-	users    map[string]*userDoc // by id
-	problems []string
-}
-
-func (c *checker) problem(format string, args ...any) {
-	const most = 100
-	if len(c.problems) < most {
-		c.problems = append(c.problems, fmt.Sprintf(format, args...))
-	}
+	documents.Checker
+	users map[string]*userDoc // by id
 }
 
 // format accepts a store in which no directory was ever opened.
 func (c *checker) format() error {
-	d, err := c.store.Get(c.ctx, metaBucket, formatKey)
+	d, err := c.Store.Get(c.Context, metaBucket, formatKey)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return nil
 	case err == nil && string(d.Value) != strconv.Itoa(format):
-		c.problem("the access keys have format %s, this thingwire knows format %d", plain(string(d.Value)), format)
+		c.Problem("the access keys have format %s, this thingwire knows format %d", plain(string(d.Value)), format)
 	}
 	return err
 }
 
 func (c *checker) allUsers() error {
-	for d, err := range c.store.List(c.ctx, usersBucket, "", "", 0) {
+	for d, err := range c.Store.List(c.Context, usersBucket, "", "", 0) {
 		if err != nil {
 			return err
 		}
 		u, err := documents.Decode[userDoc](usersBucket, d)
 		if err != nil {
-			c.problem("%s", err)
+			c.Problem("%s", err)
 			continue
 		}
 		if userKey(u.Name) != d.Key {
-			c.problem("user %s says that it is %s", plain(d.Key), plain(u.Name))
+			c.Problem("user %s says that it is %s", plain(d.Key), plain(u.Name))
 		}
 		c.users[u.ID] = u
 	}
@@ -77,30 +67,30 @@ func (c *checker) allKeys(key Key) error {
 		return err
 	}
 	found := map[string]bool{}
-	for d, err := range c.store.List(c.ctx, keysBucket, "", "", 0) {
+	for d, err := range c.Store.List(c.Context, keysBucket, "", "", 0) {
 		if err != nil {
 			return err
 		}
 		k, err := documents.Decode[keyDoc](keysBucket, d)
 		if err != nil {
-			c.problem("%s", err)
+			c.Problem("%s", err)
 			continue
 		}
 		found[k.ID] = true
 		if u := c.users[k.UserID]; u == nil || !slices.Contains(u.Keys, k.ID) {
-			c.problem("access key %s belongs to user %s, who does not have it", plain(k.ID), plain(k.User))
+			c.Problem("access key %s belongs to user %s, who does not have it", plain(k.ID), plain(k.User))
 		}
 		if key == (Key{}) {
 			continue
 		}
 		if _, err := secrets.open(k.Sealed, k.belongsTo()); err != nil {
-			c.problem("the secret of access key %s cannot be opened: %s", plain(k.ID), err)
+			c.Problem("the secret of access key %s cannot be opened: %s", plain(k.ID), err)
 		}
 	}
 	for _, u := range c.users {
 		for _, id := range u.Keys {
 			if !found[id] {
-				c.problem("user %s has access key %s, which is not there", plain(u.Name), plain(id))
+				c.Problem("user %s has access key %s, which is not there", plain(u.Name), plain(id))
 			}
 		}
 	}

@@ -11,53 +11,32 @@ import (
 	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
-// maxCheckProblems is how many problems Check names.
-const maxCheckProblems = 100
-
 // Check reads all documents of a registry and says in words what it could not work with: documents that cannot be
 // understood or that stand under another name, policies without the version that counts, and indexes that name what is
 // not there. An error is one of reading.
 func Check(ctx context.Context, s store.Docs) (problems []string, err error) {
-	c := checker{ctx: ctx, store: s, known: map[string]map[string]bool{}}
+	c := checker{Checker: documents.Checker{Context: ctx, Store: s}, known: map[string]map[string]bool{}}
 	for _, part := range []func() error{c.format, c.documents, c.indexes} {
 		if err := part(); err != nil {
 			return nil, err
 		}
 	}
-	return c.problems, nil
+	return c.Problems, nil
 }
 
 type checker struct {
-	ctx      context.Context
-	store    store.Docs
-	known    map[string]map[string]bool // by bucket, the keys of what indexes name
-	problems []string
-}
-
-func (c *checker) problem(format string, args ...any) {
-	if len(c.problems) < maxCheckProblems {
-		c.problems = append(c.problems, fmt.Sprintf(format, args...))
-	}
-}
-
-func (c *checker) each(bucket string, fn func(d store.Doc)) error {
-	for d, err := range c.store.List(c.ctx, bucket, "", "", 0) {
-		if err != nil {
-			return err
-		}
-		fn(d)
-	}
-	return nil
+	documents.Checker
+	known map[string]map[string]bool // by bucket, the keys of what indexes name
 }
 
 // format accepts a store in which no registry was ever opened.
 func (c *checker) format() error {
-	d, err := c.store.Get(c.ctx, metaBucket, formatKey)
+	d, err := c.Store.Get(c.Context, metaBucket, formatKey)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return nil
 	case err == nil && string(d.Value) != fmt.Sprint(format):
-		c.problem("the registry has format %s, this thingwire knows format %d", quote(string(d.Value)), format)
+		c.Problem("the registry has format %s, this thingwire knows format %d", quote(string(d.Value)), format)
 	}
 	return err
 }
@@ -87,15 +66,15 @@ func (c *checker) documents() error {
 func checkEach[T any](c *checker, bucket string, name func(*T) string) error {
 	known := map[string]bool{}
 	c.known[bucket] = known
-	return c.each(bucket, func(d store.Doc) {
+	return c.Each(bucket, func(d store.Doc) {
 		known[d.Key] = true
 		v, err := documents.Decode[T](bucket, d)
 		if err != nil {
-			c.problem("%s", err)
+			c.Problem("%s", err)
 			return
 		}
 		if got := name(v); got != d.Key {
-			c.problem("document %s of %s says that it is %s", quote(d.Key), bucket, quote(got))
+			c.Problem("document %s of %s says that it is %s", quote(d.Key), bucket, quote(got))
 		}
 	})
 }
@@ -103,9 +82,9 @@ func checkEach[T any](c *checker, bucket string, name func(*T) string) error {
 func (c *checker) policy(p *Policy) string {
 	v := p.DefaultVersion()
 	if v == nil {
-		c.problem("policy %s has no version %d, which is to count", quote(p.Name), p.Default)
+		c.Problem("policy %s has no version %d, which is to count", quote(p.Name), p.Default)
 	} else if err := checkDocument(v.Document); err != nil {
-		c.problem("policy %s: %s", quote(p.Name), err)
+		c.Problem("policy %s: %s", quote(p.Name), err)
 	}
 	return p.Name
 }
@@ -120,17 +99,17 @@ func (c *checker) indexes() error {
 		{typeThingsBucket, typesBucket, thingsBucket},
 		{policyTargetsBucket, policiesBucket, ""},
 	} {
-		err := c.each(index.bucket, func(d store.Doc) {
+		err := c.Each(index.bucket, func(d store.Doc) {
 			first, second, ok := strings.Cut(d.Key, "/")
 			if !ok || !json.Valid(d.Value) {
-				c.problem("document %s of %s cannot be understood", quote(d.Key), index.bucket)
+				c.Problem("document %s of %s cannot be understood", quote(d.Key), index.bucket)
 				return
 			}
 			if !c.known[index.first][first] {
-				c.problem("%s has %s, and %s is not in %s", index.bucket, quote(d.Key), quote(first), index.first)
+				c.Problem("%s has %s, and %s is not in %s", index.bucket, quote(d.Key), quote(first), index.first)
 			}
 			if index.second != "" && !c.known[index.second][second] {
-				c.problem("%s has %s, and %s is not in %s", index.bucket, quote(d.Key), quote(second), index.second)
+				c.Problem("%s has %s, and %s is not in %s", index.bucket, quote(d.Key), quote(second), index.second)
 			}
 		})
 		if err != nil {

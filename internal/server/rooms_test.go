@@ -42,7 +42,7 @@ var rooms = []room{
 	{"internal/journal", []string{"internal/fault"}, "journal remembers words: it knows no packets, sessions or policies"},
 	{
 		"internal/broker",
-		[]string{"internal/fault", "internal/journal", "internal/policy", "internal/store", "internal/topic"},
+		[]string{"internal/fault", "internal/journal", "internal/policy", "internal/store", "internal/store/documents", "internal/topic"},
 		"broker knows messages, not packets (mqtt), and is handed callers whose policies are compiled (registry)",
 	},
 	{
