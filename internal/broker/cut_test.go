@@ -190,12 +190,7 @@ func (c *cutter) connect() {
 			a.limbo[key] = true
 		}
 	})
-	for other, conn := range c.live {
-		if other[1:] == key[1:] { // taken over
-			delete(c.live, other)
-			_ = conn
-		}
-	}
+	maps.DeleteFunc(c.live, func(other string, _ *cutConn) bool { return other[1:] == key[1:] }) // taken over
 	link := newLink()
 	conn, present := connect(c.t, c.b, ConnectRequest{
 		Caller: anybody(key[1:]), Protocol: key[0] - '0', CleanStart: clean, Expiry: time.Hour, Link: link,
@@ -304,7 +299,10 @@ func (c *cutter) expire() {
 		if al == nil {
 			continue
 		}
-		c.change(func(a *acked) { a.limbo[key] = true; delete(a.sessions, key) })
+		c.change(func(a *acked) {
+			a.limbo[key] = true
+			delete(a.sessions, key)
+		})
 		c.b.alarms.cancel(al)
 		al.call()
 		c.b.work.wg.Wait()

@@ -67,7 +67,7 @@ func fillAndFree(t *testing.T, dir string) {
 	if err := publish(n, true); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("refused with %v", err)
 	}
-	if word, ready := s.rooms.readiness(); word != "degraded" || ready || n == 0 {
+	if word, ready := s.rooms.readiness(); word != "degraded" || ready || n == 0 || s.rooms.degraded() != 1 {
 		t.Errorf("after %d messages it is %s", n, word)
 	}
 	if err := publish(n, false); err != nil {
@@ -78,7 +78,7 @@ func fillAndFree(t *testing.T, dir string) {
 	}
 	for publish(n, true) != nil {
 	}
-	if word, ready := s.rooms.readiness(); word != "ready" || !ready {
+	if word, ready := s.rooms.readiness(); word != "ready" || !ready || s.rooms.degraded() != 0 {
 		t.Errorf("with room again it is %s", word)
 	}
 	for i := range n + 1 {

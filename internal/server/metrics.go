@@ -58,6 +58,7 @@ func (r *rooms) openMetrics(_ context.Context, log *slog.Logger) error {
 	all := []prometheus.Collector{
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.group, m.batches, m.foreign,
+		gauge("thingwire_store_degraded", "1 while the store cannot write and refuses what would have to be kept, else 0.", r.degraded),
 	}
 	all = append(all, brokerMetrics(r.broker)...)
 	all = append(all, gatewayMetrics(r.gateway.Counts())...)
@@ -71,6 +72,14 @@ func (r *rooms) openMetrics(_ context.Context, log *slog.Logger) error {
 		MaxRequestsInFlight: 4,
 	})
 	return nil
+}
+
+// degraded is 1 while the store refuses.
+func (r *rooms) degraded() float64 {
+	if r.store.Degraded() != nil {
+		return 1
+	}
+	return 0
 }
 
 // scrape answers /metrics.

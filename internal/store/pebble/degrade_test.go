@@ -21,6 +21,7 @@ type breaker struct {
 	err    error
 	part   string
 	begin  bool
+	sync   bool // only syncs fail: what is written is there
 }
 
 func (b *breaker) String() string { return "breaker" }
@@ -30,6 +31,9 @@ func (b *breaker) MaybeError(op errorfs.Op) error {
 		return nil
 	}
 	if b.begin && op.Kind != errorfs.OpCreate && op.Kind != errorfs.OpReuseForWrite {
+		return nil
+	}
+	if b.sync && op.Kind != errorfs.OpFileSync && op.Kind != errorfs.OpFileSyncData {
 		return nil
 	}
 	return b.err
@@ -44,13 +48,15 @@ var degradations = []struct {
 	name  string
 	part  string
 	begin bool
+	sync  bool
 	err   error
 }{
-	{"the log cannot be written", ".log", false, syscall.EIO},
-	{"a new log cannot be made", ".log", true, syscall.ENOSPC},
-	{"the disk is full", "", false, syscall.ENOSPC},
-	{"tables cannot be written", ".sst", false, syscall.ENOSPC},
-	{"the manifest cannot be written", "MANIFEST", false, syscall.EIO},
+	{"the log cannot be written", ".log", false, false, syscall.EIO},
+	{"the log cannot be synced", ".log", false, true, syscall.EIO},
+	{"a new log cannot be made", ".log", true, false, syscall.ENOSPC},
+	{"the disk is full", "", false, false, syscall.ENOSPC},
+	{"tables cannot be written", ".sst", false, false, syscall.ENOSPC},
+	{"the manifest cannot be written", "MANIFEST", false, false, syscall.EIO},
 }
 
 // A disk that fails never makes a false success: committers get fault.Unavailable for ever, reads of what is durable
@@ -59,7 +65,7 @@ func TestDegrade(t *testing.T) {
 	for _, c := range degradations {
 		t.Run(c.name, func(t *testing.T) {
 			disk := vfs.NewCrashableMem()
-			brk := &breaker{part: c.part, begin: c.begin, err: c.err}
+			brk := &breaker{part: c.part, begin: c.begin, sync: c.sync, err: c.err}
 			s := mustOpen(t, Options{Dir: "data", FS: errorfs.Wrap(disk, brk)})
 			if err := s.Commit(one(1, 10)).Wait(); err != nil {
 				t.Fatal(err)

@@ -21,7 +21,7 @@ func TestResume(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("%s/relaxed=%v", c.name, relaxed), func(t *testing.T) {
 				storetest.RunResume(t, func(t *testing.T) (store.Store, storetest.Ground) {
-					brk := &breaker{part: c.part, begin: c.begin, err: c.err}
+					brk := &breaker{part: c.part, begin: c.begin, sync: c.sync, err: c.err}
 					s := mustOpen(t, Options{Dir: "data", FS: errorfs.Wrap(vfs.NewMem(), brk), Retry: time.Millisecond, Relaxed: relaxed})
 					broken := func() { brk.broken.Store(true) }
 					if relaxed || c.part != "" && c.part != ".log" || c.begin {
