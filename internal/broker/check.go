@@ -14,7 +14,7 @@ import (
 // sweeps away, like a queue that nobody owns, is no problem. An error is one of reading.
 func Check(ctx context.Context, s store.Store) (problems []string, err error) {
 	c := checker{Checker: documents.Checker{Context: ctx, Store: s}, queueStore: s}
-	for _, part := range []func() error{c.sessions, c.subscriptions, c.sharedQueues, c.retainedMessages, c.queues} {
+	for _, part := range []func() error{c.sessions, c.subscriptions, c.wills, c.sharedQueues, c.retainedMessages, c.queues} {
 		if err := part(); err != nil {
 			return nil, err
 		}
@@ -46,6 +46,14 @@ func (c *checker) subscriptions() error {
 		}
 		if _, err := topic.ParseFilter(d.Key[prefix:], limits); err != nil {
 			c.Problem("subscription %q: %s", d.Key, err)
+		}
+	})
+}
+
+func (c *checker) wills() error {
+	return c.Each(bucketWills, func(d store.Doc) {
+		if _, err := readWill(d); err != nil {
+			c.Problem("%s", err)
 		}
 	})
 }

@@ -31,6 +31,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{&store.Batch{Docs: []store.DocOp{{Bucket: bucketSessions, Key: "5/x", Value: []byte("{")}}}, `session "5/x" in the store is damaged`},
 		{&store.Batch{Docs: []store.DocOp{{Bucket: bucketSubscriptions, Key: "0000000000000001/a/#/b", Value: []byte("{}")}}}, `subscription "0000000000000001/a/#/b"`},
+		{&store.Batch{Docs: []store.DocOp{{Bucket: bucketWills, Key: "0000000000000001/0", Value: []byte("{}")}}}, `will "0000000000000001/0" in the store is damaged`},
 		{&store.Batch{Docs: []store.DocOp{{Bucket: bucketGroups, Key: "g/y", Value: []byte("{}")}}}, `group "g/y"`},
 		{&store.Batch{Docs: []store.DocOp{{Bucket: bucketRetained, Key: "y", Value: []byte("?")}}}, `retained message of "y" cannot be understood`},
 		{&store.Batch{Docs: []store.DocOp{{Bucket: bucketRetained, Key: "z", Value: appendBody(nil, &Message{Topic: "y"}, true)}}}, `retained message of "z" names the topic "y"`},
