@@ -32,6 +32,8 @@ func operations() []operation {
 		{"DetachThingPrincipal", "DELETE", "/things/{thingName}/principals", "thing/{thingName}", detachThingPrincipal},
 		{"ListThingPrincipals", "GET", "/things/{thingName}/principals", "thing/{thingName}", listThingPrincipals},
 		{"ListPrincipalThings", "GET", "/principals/things", "*", listPrincipalThings},
+		{"ListThingPrincipalsV2", "GET", "/things/{thingName}/principals-v2", "thing/{thingName}", listThingPrincipalsV2},
+		{"ListPrincipalThingsV2", "GET", "/principals/things-v2", "*", listPrincipalThingsV2},
 
 		{"CreateKeysAndCertificate", "POST", "/keys-and-certificate", "*", createKeysAndCertificate},
 		{"CreateCertificateFromCsr", "POST", "/certificates", "*", createCertificateFromCsr},
@@ -65,6 +67,10 @@ func operations() []operation {
 		{"DetachPolicy", "POST", "/target-policies/{policyName}", "policy/{policyName}", detachPolicy},
 		{"ListAttachedPolicies", "POST", "/attached-policies/{target}", "*", listAttachedPolicies},
 		{"ListTargetsForPolicy", "POST", "/policy-targets/{policyName}", "policy/{policyName}", listTargetsForPolicy},
+		{"AttachPrincipalPolicy", "PUT", "/principal-policies/{policyName}", "policy/{policyName}", attachPrincipalPolicy},
+		{"DetachPrincipalPolicy", "DELETE", "/principal-policies/{policyName}", "policy/{policyName}", detachPrincipalPolicy},
+		{"ListPrincipalPolicies", "GET", "/principal-policies", "*", listPrincipalPolicies},
+		{"ListPolicyPrincipals", "GET", "/policy-principals", "*", listPolicyPrincipals},
 
 		{"TestAuthorization", "POST", "/test-authorization", "*", testAuthorization},
 		{"GetEffectivePolicies", "POST", "/effective-policies", "*", getEffectivePolicies},

@@ -116,6 +116,9 @@ func TestLists(t *testing.T) {
 		w.ok("PUT", fmt.Sprintf("/target-policies/p%d", i), quoted(t, targetMember{arn}))
 		w.ok("PUT", "/target-policies/p", quoted(t, targetMember{other}))
 	}
+	headers := func(principal string) []string {
+		return []string{principalHeader, principal, policyPrincipalHeader, principal, policyNameHeader, "p"}
+	}
 	for _, c := range []struct {
 		method, target, size, token, next, list, header string
 		want                                            int
@@ -127,9 +130,13 @@ func TestLists(t *testing.T) {
 		{"GET", "/policies", "pageSize", "marker", "nextMarker", "policies", "", 7},
 		{"POST", "/attached-policies/" + url.PathEscape(arn), "pageSize", "marker", "nextMarker", "policies", "", 6},
 		{"POST", "/policy-targets/p", "pageSize", "marker", "nextMarker", "targets", "", 6},
+		{"GET", "/things/lamp/principals-v2", "maxResults", "nextToken", "nextToken", "thingPrincipalObjects", "", 6},
+		{"GET", "/principals/things-v2", "maxResults", "nextToken", "nextToken", "principalThingObjects", arn, 6},
+		{"GET", "/principal-policies", "pageSize", "marker", "nextMarker", "policies", arn, 6},
+		{"GET", "/policy-principals", "pageSize", "marker", "nextMarker", "principals", "", 6},
 	} {
 		for _, n := range []int{1, 2, 3, 7, 250} {
-			got := w.pages(c.method, c.target, c.size, c.token, c.next, c.list, n, principalHeader, c.header)
+			got := w.pages(c.method, c.target, c.size, c.token, c.next, c.list, n, headers(c.header)...)
 			seen := map[string]bool{}
 			for _, g := range got {
 				seen[fmt.Sprint(g)] = true
@@ -139,7 +146,7 @@ func TestLists(t *testing.T) {
 			}
 		}
 		for _, bad := range []string{c.size + "=0", c.size + "=251", c.size + "=x", c.token + "=hello", c.token + "=RGVzY3JpYmUAeA=="} {
-			w.refused(400, "InvalidRequestException", c.method, c.target+"?"+bad, "", principalHeader, c.header)
+			w.refused(400, "InvalidRequestException", c.method, c.target+"?"+bad, "", headers(c.header)...)
 		}
 	}
 	list := w.ok("GET", "/things?attributeName=x&attributeValue=y", "")
@@ -280,7 +287,7 @@ func TestNotImplemented(t *testing.T) {
 		{"PUT", "/things/lamp/jobs/$next", "StartNextPendingJobExecution"},
 		{"PUT", "/things/lamp/jobs/%24next", "StartNextPendingJobExecution"},
 		{"GET", "/destinations/arn%3Aaws%3A1/a/b", "GetTopicRuleDestination"},
-		{"GET", "/things/lamp/principals-v2", "ListThingPrincipalsV2"},
+		{"POST", "/things/lamp/connectivity-data", "GetThingConnectivityData"},
 		{"GET", "/nothing/at/all", "GET /nothing/at/all"},
 		{"PUT", "/things", "PUT /things"},
 		{"GET", "/", "GET /"},
