@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 
 	"github.com/thingwire/thingwire/internal/fault"
@@ -16,17 +15,14 @@ type groupProperties struct {
 
 func createThingGroup(c *call) (any, error) {
 	var in struct {
-		ParentGroupName      string            `json:"parentGroupName"`
-		ThingGroupProperties groupProperties   `json:"thingGroupProperties"`
-		Tags                 []json.RawMessage `json:"tags"`
+		ParentGroupName      string          `json:"parentGroupName"`
+		ThingGroupProperties groupProperties `json:"thingGroupProperties"`
+		Tags                 []registry.Tag  `json:"tags"`
 	}
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
-	if err := refuseTags(in.Tags); err != nil {
-		return nil, err
-	}
-	spec := registry.ThingGroupSpec{Name: c.labels["thingGroupName"], Parent: in.ParentGroupName}
+	spec := registry.ThingGroupSpec{Name: c.labels["thingGroupName"], Parent: in.ParentGroupName, Tags: in.Tags}
 	if d := in.ThingGroupProperties.ThingGroupDescription; d != nil {
 		spec.Description = *d
 	}

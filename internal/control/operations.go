@@ -14,6 +14,7 @@ func operations() []operation {
 
 		{"CreateThingType", "POST", "/thing-types/{thingTypeName}", "thingtype/{thingTypeName}", createThingType},
 		{"DescribeThingType", "GET", "/thing-types/{thingTypeName}", "thingtype/{thingTypeName}", describeThingType},
+		{"UpdateThingType", "PATCH", "/thing-types/{thingTypeName}", "thingtype/{thingTypeName}", updateThingType},
 		{"DeprecateThingType", "POST", "/thing-types/{thingTypeName}/deprecate", "thingtype/{thingTypeName}", deprecateThingType},
 		{"DeleteThingType", "DELETE", "/thing-types/{thingTypeName}", "thingtype/{thingTypeName}", deleteThingType},
 		{"ListThingTypes", "GET", "/thing-types", "*", listThingTypes},
@@ -74,5 +75,9 @@ func operations() []operation {
 
 		{"TestAuthorization", "POST", "/test-authorization", "*", testAuthorization},
 		{"GetEffectivePolicies", "POST", "/effective-policies", "*", getEffectivePolicies},
+
+		{"ListTagsForResource", "GET", "/tags", resourceOfTags, listTagsForResource},
+		{"TagResource", "POST", "/tags", resourceOfTags, tagResource},
+		{"UntagResource", "POST", "/untag", resourceOfTags, untagResource},
 	}
 }

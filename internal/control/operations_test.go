@@ -214,7 +214,6 @@ func TestPolicyOperations(t *testing.T) {
 	}
 	w.refused(400, "MalformedPolicyException", "POST", "/policies/q", `{"policyDocument":"{}"}`)
 	w.refused(400, "MalformedPolicyException", "POST", "/policies/q", `{}`)
-	w.refused(501, "NotImplementedException", "POST", "/policies/q", strings.TrimSuffix(document, "}")+`,"tags":[{"Key":"a","Value":"b"}]}`)
 	w.ok("POST", "/policies/q", strings.TrimSuffix(document, "}")+`,"tags":[]}`)
 
 	v := w.ok("POST", "/policies/p/version?setAsDefault=true", document)
@@ -281,7 +280,7 @@ func TestAttachments(t *testing.T) {
 func TestNotImplemented(t *testing.T) {
 	w := newWorld(t)
 	for _, c := range []struct{ method, path, says string }{
-		{"PATCH", "/thing-types/bulb", "UpdateThingType"},
+		{"PATCH", "/dynamic-thing-groups/g", "UpdateDynamicThingGroup"},
 		{"PUT", "/thing-groups/updateThingGroupsForThing", "UpdateThingGroupsForThing"},
 		{"POST", "/dynamic-thing-groups/g", "CreateDynamicThingGroup"},
 		{"PUT", "/things/lamp/jobs/$next", "StartNextPendingJobExecution"},

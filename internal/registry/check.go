@@ -16,7 +16,7 @@ import (
 // not there. An error is one of reading.
 func Check(ctx context.Context, s store.Docs) (problems []string, err error) {
 	c := checker{Checker: documents.Checker{Context: ctx, Store: s}, known: map[string]map[string]bool{}}
-	for _, part := range []func() error{c.format, c.documents, c.indexes} {
+	for _, part := range []func() error{c.format, c.documents, c.indexes, c.tags} {
 		if err := part(); err != nil {
 			return nil, err
 		}
@@ -87,6 +87,19 @@ func (c *checker) policy(p *Policy) string {
 		c.Problem("policy %s: %s", quote(p.Name), err)
 	}
 	return p.Name
+}
+
+// tags checks that what has tags is there.
+func (c *checker) tags() error {
+	return c.Each(tagsBucket, func(d store.Doc) {
+		kind, name, _ := strings.Cut(d.Key, "/")
+		if _, err := documents.Decode[map[string]string](tagsBucket, d); err != nil {
+			c.Problem("%s", err)
+		}
+		if !c.known[taggable[kind].bucket][name] {
+			c.Problem("%s has %s, which is not there", tagsBucket, quote(d.Key))
+		}
+	})
 }
 
 // indexes checks that the buckets of pairs name what is there.

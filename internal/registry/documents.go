@@ -28,6 +28,7 @@ import (
 //	registry/group-things     GROUP/THING                  nothing: the members; a thing's document names its groups
 //	registry/type-things      TYPE/THING                   nothing: the things of a type
 //	registry/ca-subjects      SUBJECT/CA                   nothing: the CAs with a subject (SHA-256 of its DER)
+//	registry/tags             RESOURCE                     the tags of a resource, "policy/p", by their keys
 //	registry/meta             registration-code            the code of CA verification certificates
 //
 // The certificate's document is rewritten under its revision with each attachment, so that whatever concerns one
@@ -49,6 +50,7 @@ const (
 	groupThingsBucket    = "registry/group-things"
 	typeThingsBucket     = "registry/type-things"
 	caSubjectsBucket     = "registry/ca-subjects"
+	tagsBucket           = "registry/tags"
 
 	formatKey = "format"
 	format    = 1

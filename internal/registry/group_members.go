@@ -172,7 +172,7 @@ func (r *Registry) withoutMembers(ctx context.Context, group string, members []s
 
 // removal is what goes together with the group's document.
 func (g *ThingGroup) removal(rev uint64) []store.DocOp {
-	ops := []store.DocOp{documents.Remove(groupsBucket, g.Name, documents.AtRev(rev))}
+	ops := []store.DocOp{documents.Remove(groupsBucket, g.Name, documents.AtRev(rev)), untagged(groupTarget(g.Name).String())}
 	if p := g.Parent(); p != "" {
 		ops = append(ops, documents.Remove(groupChildrenBucket, p+"/"+g.Name, store.Condition{}))
 	}

@@ -17,6 +17,7 @@ var (
 	attributeName  = namePattern{"attribute name", regexp.MustCompile(`^[a-zA-Z0-9_.,@/:#-]+$`), 1, 128}
 	attributeValue = namePattern{"attribute value", regexp.MustCompile(`^[a-zA-Z0-9_.,@/:#=\[\]-]*$`), 0, 800}
 	certificateID  = namePattern{"certificate id", regexp.MustCompile(`^(0x)?[a-fA-F0-9]+$`), 64, 64}
+	tagKey         = namePattern{"tag key", regexp.MustCompile(`^[\pL\pZ\pN_.:/=+\-@]+$`), 1, 128}
 	versionID      = namePattern{"policy version id", regexp.MustCompile(`^[0-9]+$`), 1, 19}
 )
 
