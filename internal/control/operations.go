@@ -1,8 +1,13 @@
 package control
 
+import "slices"
+
 // operations is the table: what Thingwire implements of AWS IoT's control plane. Members are those of the AWS IoT API
 // reference; where one is not implemented, the function refuses it.
-func operations() []operation {
+func operations() []operation { return slices.Concat(thingOperations(), principalOperations()) }
+
+// thingOperations are about things and the sets that they are in.
+func thingOperations() []operation {
 	return []operation{
 		{"DescribeEndpoint", "GET", "/endpoint", "*", describeEndpoint},
 
@@ -29,13 +34,27 @@ func operations() []operation {
 		{"ListThingGroupsForThing", "GET", "/things/{thingName}/thing-groups", "thing/{thingName}", listThingGroupsForThing},
 		{"ListThingsInThingGroup", "GET", "/thing-groups/{thingGroupName}/things", "thinggroup/{thingGroupName}", listThingsInThingGroup},
 
+		{"CreateBillingGroup", "POST", "/billing-groups/{billingGroupName}", "billinggroup/{billingGroupName}", createBillingGroup},
+		{"DescribeBillingGroup", "GET", "/billing-groups/{billingGroupName}", "billinggroup/{billingGroupName}", describeBillingGroup},
+		{"UpdateBillingGroup", "PATCH", "/billing-groups/{billingGroupName}", "billinggroup/{billingGroupName}", updateBillingGroup},
+		{"DeleteBillingGroup", "DELETE", "/billing-groups/{billingGroupName}", "billinggroup/{billingGroupName}", deleteBillingGroup},
+		{"ListBillingGroups", "GET", "/billing-groups", "*", listBillingGroups},
+		{"AddThingToBillingGroup", "PUT", "/billing-groups/addThingToBillingGroup", "*", addThingToBillingGroup},
+		{"RemoveThingFromBillingGroup", "PUT", "/billing-groups/removeThingFromBillingGroup", "*", removeThingFromBillingGroup},
+		{"ListThingsInBillingGroup", "GET", "/billing-groups/{billingGroupName}/things", "billinggroup/{billingGroupName}", listThingsInBillingGroup},
+
 		{"AttachThingPrincipal", "PUT", "/things/{thingName}/principals", "thing/{thingName}", attachThingPrincipal},
 		{"DetachThingPrincipal", "DELETE", "/things/{thingName}/principals", "thing/{thingName}", detachThingPrincipal},
 		{"ListThingPrincipals", "GET", "/things/{thingName}/principals", "thing/{thingName}", listThingPrincipals},
 		{"ListPrincipalThings", "GET", "/principals/things", "*", listPrincipalThings},
 		{"ListThingPrincipalsV2", "GET", "/things/{thingName}/principals-v2", "thing/{thingName}", listThingPrincipalsV2},
 		{"ListPrincipalThingsV2", "GET", "/principals/things-v2", "*", listPrincipalThingsV2},
+	}
+}
 
+// principalOperations are about who devices are and what they may do, and about all resources alike.
+func principalOperations() []operation {
+	return []operation{
 		{"CreateKeysAndCertificate", "POST", "/keys-and-certificate", "*", createKeysAndCertificate},
 		{"CreateCertificateFromCsr", "POST", "/certificates", "*", createCertificateFromCsr},
 		{"RegisterCertificate", "POST", "/certificate/register", "*", registerCertificate},

@@ -48,7 +48,7 @@ func TestThingOperations(t *testing.T) {
 		t.Errorf("exists: %s", e.text)
 	}
 	w.refused(404, "ResourceNotFoundException", "POST", "/things/b", `{"thingTypeName":"bulb"}`)
-	w.refused(501, "NotImplementedException", "POST", "/things/b", `{"billingGroupName":"g"}`)
+	w.refused(404, "ResourceNotFoundException", "POST", "/things/b", `{"billingGroupName":"g"}`)
 	w.refused(400, "InvalidRequestException", "POST", "/things/b%20c", "")
 	w.refused(400, "InvalidRequestException", "GET", "/things/", "") // the JavaScript SDK with an empty name
 	w.refused(404, "ResourceNotFoundException", "GET", "/things/door", "")

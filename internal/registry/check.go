@@ -49,6 +49,9 @@ func (c *checker) documents() error {
 			return checkEach(c, certificatesBucket, func(cert *Certificate) string { return cert.ID })
 		},
 		func() error { return checkEach(c, groupsBucket, func(g *ThingGroup) string { return g.Name }) },
+		func() error {
+			return checkEach(c, billingGroupsBucket, func(g *BillingGroup) string { return g.Name })
+		},
 		func() error { return checkEach(c, typesBucket, func(t *ThingType) string { return t.Name }) },
 		func() error {
 			return checkEach(c, caCertificatesBucket, func(ca *CACertificate) string { return ca.ID })
@@ -109,6 +112,7 @@ func (c *checker) indexes() error {
 		{thingCertsBucket, thingsBucket, certificatesBucket},
 		{groupChildrenBucket, groupsBucket, groupsBucket},
 		{groupThingsBucket, groupsBucket, thingsBucket},
+		{billingThingsBucket, billingGroupsBucket, thingsBucket},
 		{typeThingsBucket, typesBucket, thingsBucket},
 		{policyTargetsBucket, policiesBucket, ""},
 	} {

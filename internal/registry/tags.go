@@ -32,10 +32,11 @@ var taggable = map[string]struct {
 	bucket string
 	names  *namePattern
 }{
-	"cacert":    {caCertificatesBucket, &certificateID},
-	"policy":    {policiesBucket, &policyName},
-	groupKind:   {groupsBucket, &groupName},
-	"thingtype": {typesBucket, &typeName},
+	billingGroupKind: {billingGroupsBucket, &billingGroupName},
+	"cacert":         {caCertificatesBucket, &certificateID},
+	"policy":         {policiesBucket, &policyName},
+	groupKind:        {groupsBucket, &groupName},
+	"thingtype":      {typesBucket, &typeName},
 }
 
 // ListTags gives the tags of a resource in the order of their keys.

@@ -67,7 +67,8 @@ func TestTagsRefused(t *testing.T) {
 		_, g := r.CreateThingGroup(ctx, ThingGroupSpec{Name: "q", Tags: tags})
 		_, k := r.CreateThingType(ctx, ThingTypeSpec{Name: "q", Tags: tags})
 		_, c := r.RegisterCACertificate(ctx, CASpec{Tags: tags})
-		for _, err := range []error{p, g, k, c} {
+		_, b := r.CreateBillingGroup(ctx, BillingGroupSpec{Name: "q", Tags: tags})
+		for _, err := range []error{p, g, k, c, b} {
 			if !fault.Is(err, fault.Invalid) {
 				t.Errorf("created with %s: %v", name, err)
 			}
@@ -123,6 +124,10 @@ func TestTagsOfEachKind(t *testing.T) {
 			clock = clock.Add(typeRest)
 			return r.DeleteThingType(ctx, "x")
 		}, true},
+		{"billing group", r.ARN("billinggroup/x"), func(tags ...Tag) error {
+			_, err := r.CreateBillingGroup(ctx, BillingGroupSpec{Name: "x", Tags: tags})
+			return err
+		}, func() error { return r.DeleteBillingGroup(ctx, "x", nil) }, true},
 		{"CA certificate", r.ARN("cacert/" + Fingerprint(mine.cert.Raw)), func(tags ...Tag) error {
 			_, err := r.RegisterCACertificate(ctx, CASpec{PEM: toPEM(mine.cert), Mode: SNIOnly, Tags: tags})
 			return err
