@@ -175,6 +175,18 @@ func removeThingFromThingGroup(c *call) (any, error) {
 	return nil, c.registry().RemoveThingFromThingGroup(c.Context(), group, thing)
 }
 
+func updateThingGroupsForThing(c *call) (any, error) {
+	var in struct {
+		ThingName           string   `json:"thingName"`
+		ThingGroupsToAdd    []string `json:"thingGroupsToAdd"`
+		ThingGroupsToRemove []string `json:"thingGroupsToRemove"`
+	}
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	return nil, c.registry().UpdateThingGroupsForThing(c.Context(), in.ThingName, in.ThingGroupsToAdd, in.ThingGroupsToRemove)
+}
+
 func (c *call) membership() (group, thing string, err error) {
 	var in membership
 	if err := c.read(&in); err != nil {

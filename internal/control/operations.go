@@ -31,6 +31,7 @@ func thingOperations() []operation {
 		{"ListThingGroups", "GET", "/thing-groups", "*", listThingGroups},
 		{"AddThingToThingGroup", "PUT", "/thing-groups/addThingToThingGroup", "*", addThingToThingGroup},
 		{"RemoveThingFromThingGroup", "PUT", "/thing-groups/removeThingFromThingGroup", "*", removeThingFromThingGroup},
+		{"UpdateThingGroupsForThing", "PUT", "/thing-groups/updateThingGroupsForThing", "*", updateThingGroupsForThing},
 		{"ListThingGroupsForThing", "GET", "/things/{thingName}/thing-groups", "thing/{thingName}", listThingGroupsForThing},
 		{"ListThingsInThingGroup", "GET", "/thing-groups/{thingGroupName}/things", "thinggroup/{thingGroupName}", listThingsInThingGroup},
 
@@ -63,6 +64,7 @@ func principalOperations() []operation {
 		{"UpdateCertificate", "PUT", "/certificates/{certificateId}", "cert/{certificateId}", updateCertificate},
 		{"DeleteCertificate", "DELETE", "/certificates/{certificateId}", "cert/{certificateId}", deleteCertificate},
 		{"ListCertificates", "GET", "/certificates", "*", listCertificates},
+		{"ListOutgoingCertificates", "GET", "/certificates-out-going", "*", listOutgoingCertificates},
 		{"ListCertificatesByCA", "GET", "/certificates-by-ca/{caCertificateId}", "*", listCertificatesByCA},
 
 		{"GetRegistrationCode", "GET", "/registrationcode", "*", getRegistrationCode},

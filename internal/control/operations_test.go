@@ -281,7 +281,7 @@ func TestNotImplemented(t *testing.T) {
 	w := newWorld(t)
 	for _, c := range []struct{ method, path, says string }{
 		{"PATCH", "/dynamic-thing-groups/g", "UpdateDynamicThingGroup"},
-		{"PUT", "/thing-groups/updateThingGroupsForThing", "UpdateThingGroupsForThing"},
+		{"PATCH", "/transfer-certificate/" + zeros, "TransferCertificate"},
 		{"POST", "/dynamic-thing-groups/g", "CreateDynamicThingGroup"},
 		{"PUT", "/things/lamp/jobs/$next", "StartNextPendingJobExecution"},
 		{"PUT", "/things/lamp/jobs/%24next", "StartNextPendingJobExecution"},
