@@ -152,6 +152,7 @@ func TestThingTypeOperations(t *testing.T) {
 	}
 	w.refused(400, "InvalidRequestException", "POST", "/things/door", `{"thingTypeName":"bulb"}`)
 	w.ok("POST", "/thing-types/bulb/deprecate", `{"undoDeprecate":true}`)
+	w.refused(400, "InvalidRequestException", "GET", "/thing-types?thingTypeName=a%20b", "")
 	if list := w.ok("GET", "/thing-types?thingTypeName=bulb", "").body["thingTypes"].([]any); len(list) != 1 {
 		t.Errorf("listed %v", list)
 	}
@@ -298,6 +299,7 @@ func TestAuthorizationOperations(t *testing.T) {
 		w.refused(400, "InvalidRequestException", "POST", "/test-authorization", bad)
 	}
 	w.refused(404, "ResourceNotFoundException", "POST", "/test-authorization", ask(`,"policyNamesToAdd":["nobody"]`))
+	w.refused(400, "InvalidRequestException", "POST", "/test-authorization", ask(`,"policyNamesToSkip":["a b"]`))
 	w.refused(501, "NotImplementedException", "POST", "/test-authorization", ask(`,"cognitoIdentityPoolId":"x"`))
 	e := w.ok("POST", "/effective-policies", `{"principal":"`+arn+`"}`).body["effectivePolicies"].([]any)
 	if len(e) != 1 || e[0].(map[string]any)["policyName"] != "p" || e[0].(map[string]any)["policyDocument"] == "" {

@@ -105,10 +105,8 @@ func (r *Registry) UpdateBillingGroup(ctx context.Context, name string, u Billin
 
 // ListBillingGroups gives the names of billing groups in their order, those that begin with prefix.
 func (r *Registry) ListBillingGroups(ctx context.Context, prefix string, p Page) (names []string, next string, err error) {
-	if prefix != "" {
-		if err := billingGroupName.check(prefix); err != nil {
-			return nil, "", err
-		}
+	if err := billingGroupName.checkIf(prefix); err != nil {
+		return nil, "", err
 	}
 	limit := 0
 	if p.Limit > 0 {

@@ -17,10 +17,8 @@ type ThingGroupFilter struct {
 
 // ListThingGroups gives thing groups in the order of their names: all of them unless f says otherwise.
 func (r *Registry) ListThingGroups(ctx context.Context, f ThingGroupFilter, p Page) (groups []ThingGroup, next string, err error) {
-	if f.NamePrefix != "" {
-		if err := groupName.check(f.NamePrefix); err != nil {
-			return nil, "", err
-		}
+	if err := groupName.checkIf(f.NamePrefix); err != nil {
+		return nil, "", err
 	}
 	if f.Parent != "" {
 		if _, _, err := r.loadGroup(ctx, f.Parent); err != nil {

@@ -28,6 +28,14 @@ type namePattern struct {
 	min, max int
 }
 
+// checkIf is check for what may be left out: "" is absent.
+func (p *namePattern) checkIf(s string) error {
+	if s == "" {
+		return nil
+	}
+	return p.check(s)
+}
+
 // check refuses s with words that hold the rule. What it refuses may be anything, so it is quoted and cut.
 func (p *namePattern) check(s string) error {
 	if n := utf8.RuneCountInString(s); n < p.min || n > p.max {

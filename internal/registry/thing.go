@@ -182,8 +182,8 @@ type ThingFilter struct {
 
 // ListThings gives things in the order of their names.
 func (r *Registry) ListThings(ctx context.Context, f ThingFilter, p Page) (things []Thing, next string, err error) {
-	if (f.AttributeName == "") != (f.AttributeValue == "") {
-		return nil, "", fault.New(fault.Invalid, "attributeName and attributeValue go together")
+	if err := f.check(); err != nil {
+		return nil, "", err
 	}
 	for d, err := range r.cfg.Store.List(ctx, thingsBucket, "", p.After, 0) {
 		if err != nil {
@@ -202,6 +202,19 @@ func (r *Registry) ListThings(ctx context.Context, f ThingFilter, p Page) (thing
 		things = append(things, *t)
 	}
 	return things, "", nil
+}
+
+func (f ThingFilter) check() error {
+	if (f.AttributeName == "") != (f.AttributeValue == "") {
+		return fault.New(fault.Invalid, "attributeName and attributeValue go together")
+	}
+	if err := attributeName.checkIf(f.AttributeName); err != nil {
+		return err
+	}
+	if err := attributeValue.check(f.AttributeValue); err != nil {
+		return err
+	}
+	return typeName.checkIf(f.Type)
 }
 
 func (f ThingFilter) matches(t *Thing) bool {

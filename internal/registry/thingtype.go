@@ -130,6 +130,9 @@ func (r *Registry) DescribeThingType(ctx context.Context, name string) (*ThingTy
 
 // ListThingTypes gives thing types in the order of their names, only the one with a name if that is not empty.
 func (r *Registry) ListThingTypes(ctx context.Context, name string, p Page) (types []ThingType, next string, err error) {
+	if err := typeName.checkIf(name); err != nil {
+		return nil, "", err
+	}
 	for d, err := range r.cfg.Store.List(ctx, typesBucket, name, p.After, 0) {
 		if err != nil {
 			return nil, "", err
