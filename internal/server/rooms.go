@@ -154,12 +154,22 @@ func (r *rooms) openJournal(_ context.Context, log *slog.Logger) (err error) {
 	return err
 }
 
-// limits are the numbers of the chosen profile.
+// limits are the numbers of the chosen profile, and what the configuration says of queues.
 func (r *rooms) limits() broker.Limits {
+	l := broker.OpenLimits()
 	if r.cfg.Limits == "aws" {
-		return broker.AWSLimits()
+		l = broker.AWSLimits()
 	}
-	return broker.OpenLimits()
+	l.RefuseWhenFull = r.cfg.QueueFull == "refuse"
+	q := r.cfg.Queue
+	if q.Messages > 0 {
+		l.QueueMessages, l.GroupMessages = int(q.Messages), int(q.Messages)
+	}
+	if q.Bytes > 0 {
+		l.QueueBytes = q.Bytes
+	}
+	l.QueueAge = q.Age
+	return l
 }
 
 func (r *rooms) openBroker(ctx context.Context, log *slog.Logger) (err error) {
