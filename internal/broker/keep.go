@@ -81,7 +81,7 @@ func (p *Batch) enqueue(by *Caller, r *route, i, j int, asPublished bool) {
 
 // keeps reports whether the target's queue takes what by publishes at QoS 1.
 func (t *target) keeps(by *Caller) bool {
-	return t.sub.stored() && !(t.sub.noLocal && by.owns(t.sub.session))
+	return t.sub.stored() && (!t.sub.noLocal || !by.owns(t.sub.session))
 }
 
 // place is the queue of a target, with room for messages that may have been reserved before.

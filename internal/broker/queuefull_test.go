@@ -1,7 +1,11 @@
 package broker
 
 import (
+	"fmt"
+	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,4 +96,68 @@ func refusedFor(t *testing.T, err error) {
 	if e.Reason != journal.ReasonQueueFull || !strings.Contains(e.Cause, `that of "away"`) || e.Remedy == "" {
 		t.Errorf("%+v", e)
 	}
+}
+
+// Publishers who fill queues at the same time: a message is in every queue that has to keep it, or was refused and is in
+// none, and no limit is passed.
+func TestRefusedMessagesAreInNoQueue(t *testing.T) {
+	t.Parallel()
+	s, limits := mem.New(), OpenLimits()
+	limits.QueueMessages, limits.RefuseWhenFull = 50, true
+	b := openTest(t, s, limits)
+	names := []string{"one", "two", "three"}
+	for i, name := range names {
+		c, _ := connect(t, b, ConnectRequest{Caller: anybody(name), Expiry: time.Hour, Link: newLink()})
+		subscribe(t, c, SubscribeRequest{Filter: "x", QoS: 1, RetainAsPublished: i == 0})
+		c.Close(Cause{Reason: ConnectionLost})
+	}
+	var mu sync.Mutex
+	var accepted []string
+	var wg sync.WaitGroup
+	for p := range 4 {
+		wg.Go(func() {
+			by := anybody(fmt.Sprint("publisher", p))
+			for n := range 50 {
+				payload := fmt.Sprintf("%d/%d", p, n)
+				if publishOne(b, by, &Message{Topic: "x", QoS: 1, Payload: []byte(payload)}) == nil {
+					mu.Lock()
+					accepted = append(accepted, payload)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	slices.Sort(accepted)
+	if len(accepted) > limits.QueueMessages || len(accepted) < limits.QueueMessages-4 {
+		t.Errorf("%d messages were accepted by queues of %d", len(accepted), limits.QueueMessages)
+	}
+	for _, name := range names {
+		link := newLink()
+		c, _ := connect(t, b, ConnectRequest{Caller: anybody(name), Expiry: time.Hour, Link: link})
+		got := c.drained(t, link)
+		slices.Sort(got)
+		if !slices.Equal(got, accepted) {
+			t.Errorf("%s has %d messages, accepted were %d", name, len(got), len(accepted))
+		}
+		if n, size := c.session.messages.Load(), c.session.bytes.Load(); n != 0 || size != 0 {
+			t.Errorf("the empty queue of %s counts %d messages of %d bytes", name, n, size)
+		}
+	}
+	b.Close()
+	_ = s.Close()
+}
+
+// drained waits until the link has got all that the session holds, acknowledges it, and gives it.
+func (c *Connection) drained(t *testing.T, link *testLink) (got []string) {
+	t.Helper()
+	for c.session.messages.Load() > 0 {
+		var seqs []uint64
+		for _, r := range link.take() {
+			got, seqs = append(got, r.payload), append(seqs, r.seq)
+		}
+		c.Ack(seqs)
+		runtime.Gosched()
+	}
+	return got
 }
