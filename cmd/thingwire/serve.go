@@ -20,8 +20,8 @@ func newServe(w *world) *cobra.Command {
 		Short: "Run the server",
 		Long: `Runs the server on a data directory, which the first start creates with a certificate authority of its own.
 It prints one line that begins with "ready" and names its addresses when it serves; SIGTERM or Ctrl-C stops it in
-order. Each flag is also a key of the configuration file; a flag wins over the file. HTTP requests are answered with
-501 for now: things are managed through the data directory, by the other verbs.`,
+order. Each flag is also a key of the configuration file; a flag wins over the file. The first start also makes
+an access key: "thingwire env" prints what points AWS's tools at the server.`,
 		Example: `  thingwire serve
   thingwire serve --data-dir ./data --hostname iot.example.org
   thingwire serve --listen-mqtts 127.0.0.1:0 --listen-shared off`,
