@@ -56,7 +56,7 @@ an access key: "thingwire env" prints what points AWS's tools at the server.`,
 var listenerHelp = [...]struct{ name, help string }{
 	{"mqtts", "MQTT over TLS with client certificates"},
 	{"https", "HTTPS, and MQTT by ALPN name"},
-	{"api", "HTTPS that never asks for a client certificate"},
+	{"api", "HTTPS by signature and MQTT over WebSocket, never asks for a client certificate"},
 	{"shared", "MQTT and HTTPS by ALPN name on one port, as AWS does it; left out with a warning where the port cannot be had"},
 	{"console", "HTTP without TLS, on this machine only"},
 	{"mqtt", "plain MQTT for laboratories, whose clients may do everything"},
