@@ -16,7 +16,7 @@ import (
 // not there. An error is one of reading.
 func Check(ctx context.Context, s store.Docs) (problems []string, err error) {
 	c := checker{Checker: documents.Checker{Context: ctx, Store: s}, known: map[string]map[string]bool{}}
-	for _, part := range []func() error{c.format, c.documents, c.indexes} {
+	for _, part := range []func() error{c.format, c.eventConfigurations, c.documents, c.indexes} {
 		if err := part(); err != nil {
 			return nil, err
 		}
@@ -37,6 +37,19 @@ func (c *checker) format() error {
 		return nil
 	case err == nil && string(d.Value) != fmt.Sprint(format):
 		c.Problem("the registry has format %s, this thingwire knows format %d", quote(string(d.Value)), format)
+	}
+	return err
+}
+
+// eventConfigurations are the one document that Open reads beside the format.
+func (c *checker) eventConfigurations() error {
+	_, _, err := documents.Load[EventConfigurations](c.Context, c.Store, metaBucket, eventConfigurationsKey)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil
+	case fault.Is(err, fault.Internal):
+		c.Problem("%s", err)
+		return nil
 	}
 	return err
 }

@@ -18,6 +18,10 @@ type Config struct {
 	Authority *Authority // signs device certificates; without one, creating certificates is refused
 
 	Now func() time.Time // time.Now when nil
+
+	// Events publishes an event on its $aws/… topic, once the change that it tells of is durable; the payload is its own.
+	// It is called while names are locked: it must not wait, nor change the registry. Nil where nobody publishes.
+	Events func(topic string, payload []byte)
 }
 
 // Registry is safe for concurrent use.
@@ -27,6 +31,7 @@ type Registry struct {
 	names     *nameLocks
 	cache     *cache
 	news      *news
+	switches  eventSwitches
 
 	background context.Context // of the reads that no caller waits for; ends with Close
 	cancel     context.CancelFunc
@@ -47,6 +52,9 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 		names:     newNameLocks(),
 		cache:     newCache(),
 	}
+	if err := r.followEvents(ctx); err != nil {
+		return nil, err
+	}
 	r.background, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	r.news = openNews(r)
 	return r, nil
@@ -55,6 +63,7 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 // Close ends the registry's watches and waits for its goroutine. The store stays open.
 func (r *Registry) Close() {
 	r.cancel()
+	r.switches.stop()
 	r.news.Close()
 }
 
