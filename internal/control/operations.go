@@ -66,6 +66,9 @@ func operations() []operation {
 		{"ListAttachedPolicies", "POST", "/attached-policies/{target}", "*", listAttachedPolicies},
 		{"ListTargetsForPolicy", "POST", "/policy-targets/{policyName}", "policy/{policyName}", listTargetsForPolicy},
 
+		{"DescribeEventConfigurations", "GET", "/event-configurations", "*", describeEventConfigurations},
+		{"UpdateEventConfigurations", "PATCH", "/event-configurations", "*", updateEventConfigurations},
+
 		{"TestAuthorization", "POST", "/test-authorization", "*", testAuthorization},
 		{"GetEffectivePolicies", "POST", "/effective-policies", "*", getEffectivePolicies},
 	}
