@@ -16,7 +16,7 @@ import (
 // not there. An error is one of reading.
 func Check(ctx context.Context, s store.Docs) (problems []string, err error) {
 	c := checker{Checker: documents.Checker{Context: ctx, Store: s}, known: map[string]map[string]bool{}}
-	for _, part := range []func() error{c.format, c.eventConfigurations, c.documents, c.indexes} {
+	for _, part := range []func() error{c.format, c.settings, c.documents, c.indexes} {
 		if err := part(); err != nil {
 			return nil, err
 		}
@@ -41,9 +41,16 @@ func (c *checker) format() error {
 	return err
 }
 
-// eventConfigurations are the one document that Open reads beside the format.
-func (c *checker) eventConfigurations() error {
-	_, _, err := documents.Load[EventConfigurations](c.Context, c.Store, metaBucket, eventConfigurationsKey)
+// settings are what Open reads beside the format.
+func (c *checker) settings() error {
+	if err := checkSetting[EventConfigurations](c, eventConfigurationsKey); err != nil {
+		return err
+	}
+	return checkSetting[Logging](c, loggingKey)
+}
+
+func checkSetting[T any](c *checker, key string) error {
+	_, _, err := documents.Load[T](c.Context, c.Store, metaBucket, key)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return nil

@@ -2,14 +2,11 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/fault"
-	"github.com/thingwire/thingwire/internal/store"
 	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
@@ -93,59 +90,13 @@ func (r *Registry) loadEventConfigurations(ctx context.Context) (*EventConfigura
 	return c, rev, err
 }
 
-// eventSwitches is what the registry knows of the configurations without a read: a change asks it once, and makes
-// nothing when its type is off.
-type eventSwitches struct {
-	mu   sync.RWMutex
-	rev  uint64
-	on   map[EventType]bool // never written to; nil when all are off
-	stop func()
-}
-
-// followEvents reads the switches and follows them, also those that another node turns. The store tells of a commit
-// before it acknowledges it, so that whoever turned a switch finds it turned.
-func (r *Registry) followEvents(ctx context.Context) error {
-	s := &r.switches
-	s.stop = r.cfg.Store.Watch(metaBucket, func(c store.Change) {
-		if c.Key == eventConfigurationsKey && !c.Deleted {
-			_ = s.turn(c.Doc) // what cannot be read changes nothing; the next start refuses it
-		}
-	})
-	d, err := r.cfg.Store.Get(ctx, metaBucket, eventConfigurationsKey)
-	if fault.Is(err, fault.NotFound) {
-		return nil
-	}
-	if err == nil {
-		err = s.turn(d)
-	}
-	if err != nil {
-		s.stop()
-	}
-	return err
-}
-
-// turn takes a document unless a newer one was faster.
-func (s *eventSwitches) turn(d store.Doc) error {
-	var c EventConfigurations
-	if err := json.Unmarshal(d.Value, &c); err != nil {
-		return fault.Wrap(fault.Internal, err, "document %q of %s cannot be read", d.Key, metaBucket)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if d.Rev < s.rev {
-		return nil
-	}
-	s.rev, s.on = d.Rev, nil
+// turnEvents keeps the configurations where a change finds them without a read: nil when all are off.
+func (r *Registry) turnEvents(c *EventConfigurations) {
 	for _, on := range c.Enabled {
 		if on {
-			s.on = c.Enabled
+			r.events.Store(&c.Enabled)
+			return
 		}
 	}
-	return nil
-}
-
-func (s *eventSwitches) now() map[EventType]bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.on
+	r.events.Store(nil)
 }

@@ -36,8 +36,8 @@ const (
 // newEvents begins the events of a change. Where all are off, or nobody would publish them, it stays empty.
 func (r *Registry) newEvents() *events {
 	e := &events{r: r}
-	if r.cfg.Events != nil {
-		e.on = r.switches.now()
+	if on := r.events.Load(); on != nil && r.cfg.Events != nil {
+		e.on = *on // nobody writes to it any more
 	}
 	return e
 }

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/store"
@@ -22,6 +23,11 @@ type Config struct {
 	// Events publishes an event on its $aws/… topic, once the change that it tells of is durable; the payload is its own.
 	// It is called while names are locked: it must not wait, nor change the registry. Nil where nobody publishes.
 	Events func(topic string, payload []byte)
+
+	// Logging is told the logging options when there are some, and after each change, one call at a time. It must not wait.
+	Logging func(*Logging)
+	// LogEventTypes are the types of entries that there can be: levels for others are refused.
+	LogEventTypes []string
 }
 
 // Registry is safe for concurrent use.
@@ -31,7 +37,8 @@ type Registry struct {
 	names     *nameLocks
 	cache     *cache
 	news      *news
-	switches  eventSwitches
+	events    atomic.Pointer[map[EventType]bool] // those that are on; nil when all are off
+	unfollow  func()                             // the settings
 
 	background context.Context // of the reads that no caller waits for; ends with Close
 	cancel     context.CancelFunc
@@ -52,7 +59,7 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 		names:     newNameLocks(),
 		cache:     newCache(),
 	}
-	if err := r.followEvents(ctx); err != nil {
+	if err := r.followSettings(ctx); err != nil {
 		return nil, err
 	}
 	r.background, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -63,7 +70,7 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 // Close ends the registry's watches and waits for its goroutine. The store stays open.
 func (r *Registry) Close() {
 	r.cancel()
-	r.switches.stop()
+	r.unfollow()
 	r.news.Close()
 }
 
@@ -79,6 +86,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Logging == nil {
+		c.Logging = func(*Logging) {}
 	}
 	return c
 }
