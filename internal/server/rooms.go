@@ -136,7 +136,7 @@ func (r *rooms) announce(topic string, payload []byte) { r.broker.Announce(topic
 func (r *rooms) openRegistry(ctx context.Context, _ *slog.Logger) (err error) {
 	r.registry, err = registry.Open(ctx, registry.Config{
 		Account: r.cfg.Account, Region: r.cfg.Region, Store: r.store, Authority: r.authority,
-		Events: r.announce,
+		Events: r.announce, Logging: r.obeyLogging, LogEventTypes: journal.EventTypes(),
 	})
 	if err == nil {
 		r.closers = append(r.closers, func() error { r.registry.Close(); return nil })
