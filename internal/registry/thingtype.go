@@ -43,7 +43,10 @@ func (r *Registry) CreateThingType(ctx context.Context, spec ThingTypeSpec) (*Th
 	t := &ThingType{
 		Name: spec.Name, ID: uuid.NewString(), Description: spec.Description, Searchable: spec.Searchable, Created: r.now(),
 	}
-	err := r.commit(documents.Put(typesBucket, t.Name, t, documents.Absent))
+	defer r.names.hold([]string{typeLock(t.Name)}, nil)()
+	e := r.newEvents()
+	e.thingType(created, t)
+	err := r.commitAndTell(e, documents.Put(typesBucket, t.Name, t, documents.Absent))
 	if !fault.Is(err, fault.Conflict) {
 		return t, err
 	}
@@ -114,7 +117,9 @@ func (r *Registry) DeprecateThingType(ctx context.Context, name string, undo boo
 		if !undo {
 			t.Deprecated = r.now()
 		}
-		return r.commit(documents.Put(typesBucket, name, t, documents.AtRev(rev)))
+		e := r.newEvents()
+		e.thingType(updated, t)
+		return r.commitAndTell(e, documents.Put(typesBucket, name, t, documents.AtRev(rev)))
 	})
 }
 
@@ -142,7 +147,9 @@ func (r *Registry) DeleteThingType(ctx context.Context, name string) error {
 			return fault.New(fault.Invalid, "thing type %s is the type of things", name).
 				WithRemedy("change them first: aws iot list-things --thing-type-name %s", name)
 		}
-		return r.commit(documents.Remove(typesBucket, name, documents.AtRev(rev)))
+		e := r.newEvents()
+		e.thingType(deleted, t)
+		return r.commitAndTell(e, documents.Remove(typesBucket, name, documents.AtRev(rev)))
 	})
 }
 

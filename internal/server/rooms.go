@@ -129,9 +129,14 @@ func serverNames(cfg *Config) []string {
 	return append(names, "thingwire-ats.iot."+cfg.Region+".amazonaws.localhost")
 }
 
+// announce publishes what the registry tells of. The registry is open before the broker, but nothing changes it before
+// the doors are.
+func (r *rooms) announce(topic string, payload []byte) { r.broker.Announce(topic, payload) }
+
 func (r *rooms) openRegistry(ctx context.Context, _ *slog.Logger) (err error) {
 	r.registry, err = registry.Open(ctx, registry.Config{
 		Account: r.cfg.Account, Region: r.cfg.Region, Store: r.store, Authority: r.authority,
+		Events: r.announce, Logging: r.obeyLogging, LogEventTypes: journal.EventTypes(),
 	})
 	if err == nil {
 		r.closers = append(r.closers, func() error { r.registry.Close(); return nil })
