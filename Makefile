@@ -6,7 +6,7 @@ GO       := go
 PKG      := ./...
 FUZZTIME := 30s
 BENCH    := .
-ROUNDS   := 20
+ROUNDS   := 200
 SEEDS    := 10000
 
 .DEFAULT_GOAL := build

@@ -20,8 +20,8 @@ func newServe(w *world) *cobra.Command {
 		Short: "Run the server",
 		Long: `Runs the server on a data directory, which the first start creates with a certificate authority of its own.
 It prints one line that begins with "ready" and names its addresses when it serves; SIGTERM or Ctrl-C stops it in
-order. Each flag is also a key of the configuration file; a flag wins over the file. HTTP requests are answered with
-501 for now: things are managed through the data directory, by the other verbs.`,
+order. Each flag is also a key of the configuration file; a flag wins over the file. The first start also makes
+an access key: "thingwire env" prints what points AWS's tools at the server.`,
 		Example: `  thingwire serve
   thingwire serve --data-dir ./data --hostname iot.example.org
   thingwire serve --listen-mqtts 127.0.0.1:0 --listen-shared off`,
@@ -39,7 +39,10 @@ order. Each flag is also a key of the configuration file; a flag wins over the f
 	f.String("region", "", "region in every ARN, fixed at the first start (default "+server.DefaultRegion+")")
 	f.String("limits", defaults.Limits, "limits profile: open, or aws with AWS's rates and quotas")
 	f.String("durability", defaults.Durability, "sync: acknowledged means on disk; relaxed: on its way there")
-	f.String("queue-full", defaults.QueueFull, "when a session's queue is full: drop, the newest message is lost")
+	f.String("queue-full", defaults.QueueFull, "when a session's queue is full: drop, the newest message is lost; refuse, its publisher is told")
+	f.Int64("queue-messages", 0, "messages that wait for one session or shared subscription (default 1000000, and 500000)")
+	f.Int64("queue-bytes", 0, "bytes of payloads that wait for one of them (default 1073741824)")
+	f.Duration("queue-age", 0, "how long the oldest may have waited in a queue that takes new messages, as in 36h (default for ever)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := serveConfig(w, cmd.Flags(), config, *dataDir)
 		if err != nil {
@@ -53,7 +56,7 @@ order. Each flag is also a key of the configuration file; a flag wins over the f
 var listenerHelp = [...]struct{ name, help string }{
 	{"mqtts", "MQTT over TLS with client certificates"},
 	{"https", "HTTPS, and MQTT by ALPN name"},
-	{"api", "HTTPS that never asks for a client certificate"},
+	{"api", "HTTPS by signature and MQTT over WebSocket, never asks for a client certificate"},
 	{"shared", "MQTT and HTTPS by ALPN name on one port, as AWS does it; left out with a warning where the port cannot be had"},
 	{"console", "HTTP without TLS, on this machine only"},
 	{"mqtt", "plain MQTT for laboratories, whose clients may do everything"},
@@ -102,6 +105,12 @@ func setFlag(cfg *server.Config, flags *pflag.FlagSet, f *pflag.Flag) (err error
 		cfg.Durability = value
 	case "queue-full":
 		cfg.QueueFull = value
+	case "queue-messages":
+		cfg.Queue.Messages, err = flags.GetInt64(f.Name)
+	case "queue-bytes":
+		cfg.Queue.Bytes, err = flags.GetInt64(f.Name)
+	case "queue-age":
+		cfg.Queue.Age, err = flags.GetDuration(f.Name)
 	case "hostname":
 		cfg.Hostnames, err = flags.GetStringArray(f.Name)
 	case "listen-mqtt-anywhere":

@@ -101,6 +101,8 @@ func what(e *server.JournalEntry) string {
 		return "lost its connection: " + plainText(e.DisconnectReason) + code(e) + at(e)
 	case "Connection.AuthNError":
 		return "a connection was refused" + from(e) + ": " + plainText(e.Reason)
+	case "API":
+		return "its call of " + plainText(e.Packet) + " was refused" + from(e)
 	case "Publish-In":
 		return about(e, failed, "its message", "was accepted", "was refused")
 	case "Publish-Out":

@@ -20,6 +20,8 @@ type Caller struct {
 
 	// Identity is whose signature it was, nil for callers without one.
 	Identity *iam.Identity
+	// Denied hears of what Authorise refuses; may be nil.
+	Denied func(Denial)
 	// Service is the signing name of the signature ("iot", "execute-api", "iotdata", "sts"), empty without one.
 	Service string
 }

@@ -22,6 +22,8 @@ type Batch struct {
 
 	// also is committed with what the batch keeps, or by itself.
 	also []store.DocOp
+	// detached batches have a publisher who cannot be told of a full queue: wills and events. They lose messages there.
+	detached bool
 
 	b *Broker
 	// commit is what the store has to do, one of two: Done may reset this batch while the store is still on its way
@@ -34,6 +36,7 @@ type Batch struct {
 	bodies  []byte
 	queues  []store.QueueID
 	seqs    []uint64
+	held    []store.QueueID // of the message that is on its way, by target: what has room for it; see hold
 }
 
 // keptRun is a run of appends that went to the same sessions.

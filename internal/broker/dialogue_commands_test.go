@@ -50,6 +50,8 @@ func (d *dialogue) cmdLimits(td *datadriven.TestData) {
 	}
 	d.limits.QueueMessages = num(d.t, td, "queue", d.limits.QueueMessages)
 	d.limits.QueueBytes = int64(num(d.t, td, "bytes", int(d.limits.QueueBytes)))
+	d.limits.QueueAge, d.limits.RefuseWhenFull = dur(d.t, td, "age"), td.HasArg("refuse")
+	d.limits.GroupMessages = num(d.t, td, "group", d.limits.GroupMessages)
 	d.limits.Subscriptions = num(d.t, td, "subscriptions", d.limits.Subscriptions)
 	d.limits.RetainedMessages = num(d.t, td, "retained", d.limits.RetainedMessages)
 	rates := &d.limits.Rates

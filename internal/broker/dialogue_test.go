@@ -22,7 +22,7 @@ import (
 // TestDialogues runs the files of testdata, each in a bubble of its own: hours pass in no time, and what is printed is
 // all that a command has led to. Rewrite them with -rewrite and review them as text.
 //
-//	limits [aws] [queue=N] [bytes=N] [subscriptions=N] [payload=N] [retained=N]      before the first client
+//	limits [aws] [queue=N] [bytes=N] [age=D] [refuse] [group=N] [subscriptions=N] [payload=N] [retained=N]      before the first client
 //	        [perconn=N] [deliveries=N] [permember=N] [groupchanges=N] [pertopic=N]   rates
 //	policy c=NAME                     lines "allow|deny ACTION RESOURCE [if CONDITION]"; a live client follows at once
 //	connect c=NAME [id=ID] [v=3|5] [clean] [expiry=1h] [will=TOPIC [willpayload=P] [willqos=1] [willretain] [willdelay=D]]

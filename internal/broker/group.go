@@ -161,6 +161,7 @@ func (g *Group) useQueue(id store.QueueID, stats store.QueueStats) {
 		g.q.next = stats.First
 	}
 	g.leases = map[uint64]*Connection{}
+	g.eldest.set(waiting{})
 	g.messages.Store(int64(g.q.last - g.q.trimmed))
 	g.bytes.Store(stats.Bytes)
 	g.queued.Store(true)

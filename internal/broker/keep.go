@@ -61,20 +61,35 @@ func (p *Batch) enqueue(by *Caller, r *route, i, j int, asPublished bool) {
 	var tight []int // targets without room for all
 	for k := range r.targets {
 		t := &r.targets[k]
-		if !t.sub.stored() || t.sub.retainAsPublished != asPublished || t.sub.noLocal && by.owns(t.sub.session) {
+		if t.sub.retainAsPublished != asPublished || !t.keeps(by) {
 			continue
 		}
-		if q, ok := t.sub.reserve(p.b, count, size); ok {
+		if q, no := p.place(r, k, count, size); q != 0 {
 			run.targets = append(run.targets, *t)
 			p.queues = append(p.queues, q)
-		} else if count > 1 {
+		} else if no != nil && count > 1 {
 			tight = append(tight, k)
+		} else if no != nil {
+			p.b.noteNotQueued(no)
 		}
 	}
 	p.finishRun(run, i, j, size)
 	for _, k := range tight {
 		p.squeeze(&r.targets[k], i, j)
 	}
+}
+
+// keeps reports whether the target's queue takes what by publishes at QoS 1.
+func (t *target) keeps(by *Caller) bool {
+	return t.sub.stored() && (!t.sub.noLocal || !by.owns(t.sub.session))
+}
+
+// place is the queue of a target, with room for messages that may have been reserved before.
+func (p *Batch) place(r *route, k, count, size int) (store.QueueID, *noRoom) {
+	if p.asksFirst(r) {
+		return p.held[k], nil
+	}
+	return r.targets[k].sub.reserve(p.b, count, size)
 }
 
 // qos1 counts the messages of a run that are kept, and their payloads.
@@ -94,8 +109,11 @@ func (p *Batch) squeeze(t *target, i, j int) {
 		if m.QoS == 0 {
 			continue
 		}
-		q, ok := t.sub.reserve(p.b, 1, len(m.Payload))
-		if !ok {
+		q, no := t.sub.reserve(p.b, 1, len(m.Payload))
+		if no != nil {
+			p.b.noteNotQueued(no)
+		}
+		if q == 0 {
 			continue
 		}
 		run := p.startRun()

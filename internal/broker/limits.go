@@ -36,8 +36,14 @@ type Limits struct {
 	// QueueMessages and QueueBytes bound what is kept for one session; the newest message is lost over it.
 	QueueMessages int
 	QueueBytes    int64
-	// GroupMessages bounds what is kept for one shared subscription.
+	// QueueAge is how long the oldest message may have waited in a queue that still takes new ones; 0 means for ever. What
+	// waits is not dropped for its age: it was acknowledged, and ends with its own expiry or the session's.
+	QueueAge time.Duration
+	// GroupMessages bounds what is kept for one shared subscription; QueueBytes and QueueAge hold for it as well.
 	GroupMessages int
+	// RefuseWhenFull refuses a message that a queue at its limit had to keep, for all its receivers, so that its publisher
+	// knows; otherwise the publisher's message is accepted and lost for that queue.
+	RefuseWhenFull bool
 
 	// Counts of the whole account; 0 means that only memory bounds them.
 	Connections          int

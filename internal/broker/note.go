@@ -33,6 +33,9 @@ func Entry(e journal.Entry, err error) journal.Entry {
 			e.Policy, e.Statement = d.Decision.Policy, statementName(d.Decision)
 		}
 	}
+	if q, ok := errors.AsType[*QueueFullError](err); ok {
+		e.Reason, e.Cause = journal.ReasonQueueFull, q.Fault.Cause+": it is that of "+strconv.Quote(q.Owner)
+	}
 	return e
 }
 
@@ -59,16 +62,34 @@ func (b *Broker) record(e journal.Entry) {
 	}
 }
 
-// noteNotQueued counts and records messages that could not be kept for a client that is away or slow.
-func (b *Broker) noteNotQueued(owner string, count int, reason, why string) {
-	b.counts.DroppedQueueFull.Add(int64(count))
-	e := journal.Entry{
+// entry is what the journal says of a message that a queue did not take, for the queue's owner.
+func (no *noRoom) entry() journal.Entry {
+	return journal.Entry{
 		EventType: journal.Queued, Status: journal.Failure, LogLevel: journal.LevelError, Protocol: "MQTT",
-		ClientID: owner, QoS: "1", Details: why, Cause: why, Reason: reason, Count: count,
+		ClientID: no.owner, QoS: "1", Details: no.why, Cause: no.why, Reason: no.reason,
 	}
-	if reason == journal.ReasonThrottled {
+}
+
+// noteNotQueued counts and records a message that could not be kept for a client that is away or slow.
+func (b *Broker) noteNotQueued(no *noRoom) {
+	b.counts.DroppedQueueFull.Add(1)
+	e := no.entry()
+	if no.reason == journal.ReasonQueueFull {
+		e.Cause += ": the newest messages are lost"
+		e.Details = e.Cause
+	} else {
 		e.Remedy = "let fewer messages wait for clients that are away, keep the session's client connected, or run with --limits open"
 	}
+	b.record(e)
+}
+
+// noteQueueRefused records for the owner of a full queue that a publisher was refused.
+func (b *Broker) noteQueueRefused(no *noRoom, name string) {
+	e := no.entry()
+	e.TopicName = name
+	e.Cause += ": its publisher was refused"
+	e.Details = e.Cause
+	e.Remedy = "let the client connect and read more often, publish less, or raise the limit that the cause names (queue in the configuration)"
 	b.record(e)
 }
 

@@ -38,10 +38,16 @@ func (b *Broker) Publish(by *Caller, p *Batch) (done bool) {
 func (b *Broker) walk(by *Caller, p *Batch, now int64) {
 	for i := 0; i < len(p.Messages); {
 		r := b.resolve(by, p.Messages[i].Topic)
-		j := i
+		j, most := i, len(p.Messages)
+		if p.asksFirst(r) {
+			most = i + 1
+		}
 		var refused error
-		for j < len(p.Messages) && refused == nil && p.Messages[j].Topic == r.topic {
+		for j < most && refused == nil && p.Messages[j].Topic == r.topic {
 			if refused = b.accept(by, r, &p.Messages[j], now); refused == nil {
+				refused = p.hold(by, r, &p.Messages[j])
+			}
+			if refused == nil {
 				j++
 			}
 		}

@@ -15,22 +15,6 @@ const (
 	drainBytes   = 256 << 10
 )
 
-// reserve takes room in the queue that keeps the subscription's messages.
-func (s *subscription) reserve(b *Broker, count, size int) (store.QueueID, bool) {
-	if s.group != nil {
-		return s.group.reserve(count, size)
-	}
-	return s.session.queue, s.session.reserve(b, count, size)
-}
-
-func (s *subscription) release(count, size int) {
-	if s.group != nil {
-		s.group.release(count, size)
-		return
-	}
-	s.session.release(count, size)
-}
-
 // offer hands out what has just become durable, from memory, to a connection that has all that came before. Everybody
 // else reads it from the store later: a connection other than the one that was decided to be allowed to receive, too.
 // It runs on the store's completion goroutine, so sequence numbers come in order.

@@ -80,7 +80,8 @@ func (b *Broker) retained(name string, m *Message) (found bool, err error) {
 // queueRetained puts the message behind what the session's queue holds.
 func (c *Connection) queueRetained(m *Message) error {
 	s := c.session
-	if !s.reserve(c.b, 1, len(m.Payload)) {
+	if no := s.reserve(c.b, 1, len(m.Payload)); no != nil {
+		c.b.noteNotQueued(no)
 		return nil
 	}
 	sb := store.Batch{Appends: []store.Append{{

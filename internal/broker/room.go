@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"fmt"
 	"sync/atomic"
 
 	"github.com/thingwire/thingwire/internal/journal"
@@ -10,27 +11,37 @@ import (
 // room is what a queue holds, also counting what is about to be committed.
 type room struct {
 	messages, bytes atomic.Int64
+	eldest          eldest
 }
 
-// quota is what a queue may hold, and how those who lose messages are told of it.
+// noRoom says why a queue does not take messages, and whose queue it is.
+type noRoom struct {
+	owner  string // the client id, or the shared subscription
+	reason string // of the journal: QUEUE_FULL, or THROTTLED for a rate
+	why    string
+}
+
+// quota is what a queue may hold.
 type quota struct {
-	b        *Broker
-	owner    string // the client id, or the shared subscription
 	messages int
-	full     string // why the newest is lost
+	bytes    int64
 }
 
-// take makes room for messages that are about to be queued. It reports false when the queue is at its limit: the newest
-// is lost then, never what was promised before.
-func (r *room) take(q *quota, count, size int) bool {
+// take makes room for messages that are about to be queued. It says why when the queue is at its limit: what comes now is
+// lost or refused then, never what was promised before.
+func (r *room) take(q quota, count, size int) (why string) {
 	n := r.messages.Add(int64(count))
 	m := r.bytes.Add(int64(size))
-	if n <= int64(q.messages) && m <= q.b.limits.QueueBytes {
-		return true
+	switch {
+	case n > int64(q.messages):
+		why = fmt.Sprintf("is at its limit of %d messages", q.messages)
+	case m > q.bytes:
+		why = fmt.Sprintf("is at its limit of %d bytes", q.bytes)
+	default:
+		return ""
 	}
 	r.release(count, size)
-	q.lost(count, journal.ReasonQueueFull, q.full)
-	return false
+	return why
 }
 
 func (r *room) release(count, size int) {
@@ -48,49 +59,71 @@ func (r *room) forget(count int64) {
 	r.bytes.Add(-r.bytes.Load() * count / (n + count))
 }
 
-// lost counts and records what is not kept; several messages are tried again one by one first.
-func (q *quota) lost(count int, reason, why string) {
-	if count == 1 {
-		q.b.noteNotQueued(q.owner, count, reason, why)
-	}
+func queueFull(owner, why string) *noRoom {
+	return &noRoom{owner: owner, reason: journal.ReasonQueueFull, why: why}
 }
 
-// mayQueue keeps the rate of what is queued for those who are away, of all.
-func (q *quota) mayQueue(count int) bool {
-	if allowN(q.b.throttles.queued, count) {
-		return true
+func queuesTooFast(owner string) *noRoom {
+	return &noRoom{owner: owner, reason: journal.ReasonThrottled, why: "Throttled while queueing offline message"}
+}
+
+// reserve takes room in the queue that keeps the subscription's messages. It gives the queue, or why it takes none; neither
+// when the queue is gone.
+func (s *subscription) reserve(b *Broker, count, size int) (store.QueueID, *noRoom) {
+	if s.group != nil {
+		return s.group.reserve(count, size)
 	}
-	q.lost(count, journal.ReasonThrottled, "Throttled while queueing offline message")
-	return false
+	if no := s.session.reserve(b, count, size); no != nil {
+		return 0, no
+	}
+	return s.session.queue, nil
+}
+
+func (s *subscription) release(count, size int) {
+	if s.group != nil {
+		s.group.release(count, size)
+		return
+	}
+	s.session.release(count, size)
 }
 
 // reserve takes room in the session's queue. While its client is away what is queued counts in the session's own rate,
-// too.
-func (s *session) reserve(b *Broker, count, size int) bool {
-	q := quota{b, s.clientID, b.limits.QueueMessages, "the session's queue is at its limit: the newest messages are lost"}
-	if s.live.Load() == nil {
-		if !allowN(s.rate, count) {
-			q.lost(count, journal.ReasonThrottled, "Throttled while queueing offline message")
-			return false
-		}
-		if !q.mayQueue(count) {
-			return false
+// and in that of all.
+func (s *session) reserve(b *Broker, count, size int) *noRoom {
+	if s.live.Load() == nil && (!allowN(s.rate, count) || !allowN(b.throttles.queued, count)) {
+		return queuesTooFast(s.clientID)
+	}
+	if b.limits.QueueAge > 0 && s.messages.Load() > 0 {
+		s.mu.Lock()
+		trimmed := s.q.trimmed
+		s.mu.Unlock()
+		if b.tooOld(&s.eldest, s.queue, trimmed) {
+			return queueFull(s.clientID, "the session's queue "+b.tooLong())
 		}
 	}
-	return s.take(&q, count, size)
+	if why := s.take(quota{b.limits.QueueMessages, b.limits.QueueBytes}, count, size); why != "" {
+		return queueFull(s.clientID, "the session's queue "+why)
+	}
+	return nil
 }
 
 // reserve is session.reserve for a group's queue.
-func (g *Group) reserve(count, size int) (store.QueueID, bool) {
+func (g *Group) reserve(count, size int) (store.QueueID, *noRoom) {
+	b := g.b
 	g.mu.Lock()
-	id, away := g.queue, g.b.throttles.queued != nil && !g.anyoneThere()
+	id, trimmed, away := g.queue, g.q.trimmed, b.throttles.queued != nil && !g.anyoneThere()
 	g.mu.Unlock()
 	if id == 0 {
-		return 0, false
+		return 0, nil
 	}
-	q := quota{g.b, g.owner, g.b.limits.GroupMessages, "the queue of the shared subscription is at its limit: the newest messages are lost"}
-	if away && !q.mayQueue(count) {
-		return 0, false
+	if away && !allowN(b.throttles.queued, count) {
+		return 0, queuesTooFast(g.owner)
 	}
-	return id, g.take(&q, count, size)
+	if b.limits.QueueAge > 0 && g.messages.Load() > 0 && b.tooOld(&g.eldest, id, trimmed) {
+		return 0, queueFull(g.owner, "the queue of the shared subscription "+b.tooLong())
+	}
+	if why := g.take(quota{b.limits.GroupMessages, b.limits.QueueBytes}, count, size); why != "" {
+		return 0, queueFull(g.owner, "the queue of the shared subscription "+why)
+	}
+	return id, nil
 }

@@ -92,6 +92,7 @@ func (b *Broker) publishWill(by *Caller, w *will) {
 // publishDetached publishes one message that nobody waits for, with an empty batch.
 func (b *Broker) publishDetached(by *Caller, m *Message, p *Batch) {
 	p.Done = func(p *Batch) { b.noteDetached(by, p) }
+	p.detached = true
 	d := p.Add()
 	d.Topic, d.Payload, d.QoS, d.Retain, d.Expiry, d.Props = m.Topic, m.Payload, m.QoS, m.Retain, m.Expiry, m.Props
 	if b.Publish(by, p) {

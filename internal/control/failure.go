@@ -20,6 +20,7 @@ var statusOf = map[registry.NameError]int{
 	registry.ErrVersionConflict:       http.StatusConflict,
 	registry.ErrVersionsLimitExceeded: http.StatusConflict,
 	registry.ErrLimitExceeded:         http.StatusGone,
+	registry.ErrNotConfigured:         http.StatusNotFound,
 }
 
 // failureOf translates an error to what the control plane answers.

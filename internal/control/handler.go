@@ -6,11 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/fault"
-	"github.com/thingwire/thingwire/internal/policy"
 	"github.com/thingwire/thingwire/internal/registry"
 )
 
@@ -105,16 +103,9 @@ func unreadable(err error) error {
 	return fault.Wrap(fault.Invalid, err, "the request's body cannot be read")
 }
 
-// authorise asks the caller's policies. The words are AWS's; tools look for them.
+// authorise asks the caller's policies.
 func (h *Handler) authorise(c *call, caller awsapi.Caller) error {
-	req := &policy.Request{
-		Action: "iot:" + c.op.name, Resource: h.resource(c), Vars: caller.Vars, Now: time.Now(),
-	}
-	if caller.Policies.Decide(req).Allowed {
-		return nil
-	}
-	return fault.New(fault.Denied, "User: %s is not authorized to perform: %s on resource: %s", caller.ARN, req.Action, req.Resource).
-		WithRemedy("%s", caller.Policies.Explain(req))
+	return caller.Authorise("iot:"+c.op.name, h.resource(c))
 }
 
 // resource fills the labels into the operation's resource.

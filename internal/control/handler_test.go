@@ -64,7 +64,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	s := mem.New()
-	r, err := registry.Open(t.Context(), registry.Config{Store: s, Authority: testAuthority(), Now: ticking()})
+	r, err := registry.Open(t.Context(), registry.Config{Store: s, Authority: testAuthority(), Now: ticking(), LogEventTypes: []string{"Connect", "Disconnect"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -94,6 +94,17 @@ func principalOperations() []operation {
 		{"ListPrincipalPolicies", "GET", "/principal-policies", "*", listPrincipalPolicies},
 		{"ListPolicyPrincipals", "GET", "/policy-principals", "*", listPolicyPrincipals},
 
+		{"DescribeEventConfigurations", "GET", "/event-configurations", "*", describeEventConfigurations},
+		{"UpdateEventConfigurations", "PATCH", "/event-configurations", "*", updateEventConfigurations},
+
+		{"SetV2LoggingOptions", "POST", "/v2LoggingOptions", "*", setV2LoggingOptions},
+		{"GetV2LoggingOptions", "GET", "/v2LoggingOptions", "*", getV2LoggingOptions},
+		{"SetV2LoggingLevel", "POST", "/v2LoggingLevel", "*", setV2LoggingLevel},
+		{"ListV2LoggingLevels", "GET", "/v2LoggingLevel", "*", listV2LoggingLevels},
+		{"DeleteV2LoggingLevel", "DELETE", "/v2LoggingLevel", "*", deleteV2LoggingLevel},
+		{"SetLoggingOptions", "POST", "/loggingOptions", "*", setLoggingOptions},
+		{"GetLoggingOptions", "GET", "/loggingOptions", "*", getLoggingOptions},
+
 		{"TestAuthorization", "POST", "/test-authorization", "*", testAuthorization},
 		{"GetEffectivePolicies", "POST", "/effective-policies", "*", getEffectivePolicies},
 

@@ -1,14 +1,13 @@
 package control
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/iam"
-	"github.com/thingwire/thingwire/internal/policy"
 )
 
 // QueryConfig is what the Query protocol answers from. Keys is required.
@@ -146,12 +145,11 @@ func (c *queryCall) authorise(resource string) error {
 	if c.op.about == aboutNothing {
 		return nil
 	}
-	req := &policy.Request{Action: c.op.service.name + ":" + c.op.name, Resource: resource, Vars: c.caller.Vars, Now: time.Now()}
-	if c.caller.Policies.Decide(req).Allowed {
-		return nil
+	err := c.caller.Authorise(c.op.service.name+":"+c.op.name, resource)
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		e.Err = iam.ErrAccessDenied // its name in this protocol
 	}
-	return fault.Wrap(fault.Denied, iam.ErrAccessDenied, "User: %s is not authorized to perform: %s on resource: %s", c.caller.ARN, req.Action, req.Resource).
-		WithRemedy("%s", c.caller.Policies.Explain(req))
+	return err
 }
 
 func (q *Query) refuse(w http.ResponseWriter, r *http.Request, c *queryCall, err error) {

@@ -92,7 +92,8 @@ func (c *conn) serve(first []byte) {
 	if !c.open() {
 		return
 	}
-	c.session.Start()
+	c.session.Start() // before the client has its CONNACK: who hears of it from the client may send to it
+	c.out.begin()
 	c.read()
 }
 

@@ -256,7 +256,8 @@ func (o *outbox) speak(v mqtt.Version, maxSize int, explain bool) {
 	o.version, o.maxSize, o.c.explain = v, maxSize, explain
 }
 
-// greet sends the CONNACK that opens the connection. From now on a v5 client is told why it ends.
+// greet puts the CONNACK that opens the connection before all else; begin sends it. From now on a v5 client is told why it
+// ends.
 func (o *outbox) greet(a *mqtt.Connack) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -265,6 +266,12 @@ func (o *outbox) greet(a *mqtt.Connack) {
 	}
 	o.greeted = true
 	o.control = mqtt.AppendConnack(o.control, o.version, a)
+}
+
+// begin sends what waits.
+func (o *outbox) begin() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.start()
 }
 

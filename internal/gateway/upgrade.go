@@ -157,13 +157,12 @@ func (g *Gateway) switchProtocols(w http.ResponseWriter, r *http.Request, trace,
 	c.cork, c.kind = nc.cork, nc.peer.Listener
 	c.ws = newWebSocket(c, signer, lifeOf(signer, time.Now()), protocol, slices.Concat(before, nc.first))
 	c.src = c.ws
+	g.counts.WebSockets[Succeeded].Add(1) // before the client can look
 	err = nc.answer(switching(r.Header.Get("Sec-WebSocket-Key"), protocol))
 	if err != nil || !g.serveConn(c, nil) {
 		c.leaveWaiting()
 		_ = nc.Close() // the client is gone, or the gateway is closing
-		return
 	}
-	g.counts.WebSockets[Succeeded].Add(1)
 }
 
 // answer writes the last HTTP answer of a connection, in one write.

@@ -10,3 +10,6 @@ const (
 	ListSubscriptions = "ListSubscriptions"
 	SendDirect        = "SendDirectMessage"
 )
+
+// APICall is our event of an operation of the control plane, STS, IAM or the private API that policies refused.
+const APICall = "API"

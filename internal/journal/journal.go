@@ -3,6 +3,7 @@ package journal
 import (
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/fault"
@@ -41,6 +42,7 @@ type Journal struct {
 	account string
 	disk    *disk // nil in memory only
 
+	levels atomic.Pointer[Levels] // nil keeps all
 	intake intake
 	wake   chan struct{}
 	stop   chan struct{} // closed by Close
@@ -98,10 +100,13 @@ func (j *Journal) Close() error {
 }
 
 // Record takes an entry. It never waits for a disk or a reader: when the intake is full the entry is counted as lost,
-// and the count becomes an entry. A timestamp that is zero is now.
+// and the count becomes an entry. A timestamp that is zero is now. What the levels do not want is left out (Obey).
 func (j *Journal) Record(e Entry) {
 	if e.Timestamp.IsZero() {
 		e.Timestamp.Time = time.Now()
+	}
+	if l := j.levels.Load(); l != nil && !l.wants(&e) {
+		return
 	}
 	if !j.intake.put(&e) {
 		return

@@ -180,7 +180,7 @@ var remedies = map[occasion]string{
 	{reason: ReasonServerError}:   "the server could not do its part: read its log at this time; disk space and permissions of the data directory come first",
 
 	// Messages that did not arrive.
-	{reason: ReasonQueueFull}:      "the session holds as much as it may: let the client connect and read more often, publish less, use a shorter message expiry, or `queue_full: refuse` so that publishers know",
+	{reason: ReasonQueueFull}:      "the session holds as much as it may: let the client connect and read more often, publish less, use a shorter message expiry, raise the limit (`queue` in the configuration), or use `queue_full: refuse` so that publishers know",
 	{reason: ReasonSlowReader}:     "the client reads more slowly than messages come: let it do less in its message handler, subscribe to less, or share the work ($share)",
 	{reason: ReasonTooLarge}:       "the client takes only packets up to its Maximum Packet Size: let it allow more, or publish less at once",
 	{reason: ReasonExpired}:        "the message expiry was over before the client came: give messages more time, or let it connect more often",

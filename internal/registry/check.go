@@ -16,7 +16,7 @@ import (
 // not there. An error is one of reading.
 func Check(ctx context.Context, s store.Docs) (problems []string, err error) {
 	c := checker{Checker: documents.Checker{Context: ctx, Store: s}, known: map[string]map[string]bool{}}
-	for _, part := range []func() error{c.format, c.documents, c.indexes, c.tags} {
+	for _, part := range []func() error{c.format, c.settings, c.documents, c.indexes, c.tags} {
 		if err := part(); err != nil {
 			return nil, err
 		}
@@ -37,6 +37,26 @@ func (c *checker) format() error {
 		return nil
 	case err == nil && string(d.Value) != fmt.Sprint(format):
 		c.Problem("the registry has format %s, this thingwire knows format %d", quote(string(d.Value)), format)
+	}
+	return err
+}
+
+// settings are what Open reads beside the format.
+func (c *checker) settings() error {
+	if err := checkSetting[EventConfigurations](c, eventConfigurationsKey); err != nil {
+		return err
+	}
+	return checkSetting[Logging](c, loggingKey)
+}
+
+func checkSetting[T any](c *checker, key string) error {
+	_, _, err := documents.Load[T](c.Context, c.Store, metaBucket, key)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil
+	case fault.Is(err, fault.Internal):
+		c.Problem("%s", err)
+		return nil
 	}
 	return err
 }

@@ -10,6 +10,10 @@
 // A thing's document names its groups, and a group's its ancestors and policies; whatever concerns one thing's membership
 // is decided by one revision, and what a connection may do follows from a handful of documents whose changes it hears of.
 //
+// What became of things, types, groups and memberships it tells as AWS's registry events, after the commit and in the
+// order of each resource's changes; who publishes them is not its business (Config.Events). Beside what it registers it
+// keeps two settings, which events are told and what is logged, and follows both.
+//
 // The Authority is the private CA: one root, the server's certificates, and the signature under device certificates.
 //
 // It imports fault, policy and store. It knows neither HTTP nor MQTT, and it authorises nobody.

@@ -32,6 +32,8 @@ import (
 //	registry/ca-subjects      SUBJECT/CA                   nothing: the CAs with a subject (SHA-256 of its DER)
 //	registry/tags             RESOURCE                     the tags of a resource, "policy/p", by their keys
 //	registry/meta             registration-code            the code of CA verification certificates
+//	                          event-configurations         EventConfigurations
+//	                          logging                      Logging
 //
 // The certificate's document is rewritten under its revision with each attachment, so that whatever concerns one
 // certificate (its limit of policies, its exclusive thing, its deletion) is decided by one revision. The other buckets

@@ -97,7 +97,11 @@ func (r *Registry) CreateThingGroup(ctx context.Context, spec ThingGroupSpec) (*
 	if spec.Parent != "" {
 		ops = append(ops, documents.Mark(groupChildrenBucket, spec.Parent+"/"+g.Name))
 	}
-	if err := r.commit(ops...); err != nil {
+	e := r.newEvents()
+	if err := e.group(ctx, created, g); err != nil {
+		return nil, err
+	}
+	if err := r.commitAndTell(e, ops...); err != nil {
 		return nil, err
 	}
 	return g, nil
@@ -201,11 +205,18 @@ func (r *Registry) changeGroup(ctx context.Context, name string, relied []string
 		if err != nil {
 			return err
 		}
+		version := g.Version
 		ops, err := change(g)
 		if ops == nil || err != nil {
 			return err
 		}
-		return r.commit(append(ops, documents.Put(groupsBucket, name, g, documents.AtRev(rev)))...)
+		e := r.newEvents()
+		if g.Version != version { // what is attached to it is no part of it
+			if err := e.group(ctx, updated, g); err != nil {
+				return err
+			}
+		}
+		return r.commitAndTell(e, append(ops, documents.Put(groupsBucket, name, g, documents.AtRev(rev)))...)
 	})
 }
 

@@ -15,7 +15,7 @@ const maxGroupsPerThing = 10
 // AddThingToThingGroup makes a thing a member. Being one already is no error; being one of another group of the same
 // tree is (AWS IoT developer guide, "Static thing groups").
 func (r *Registry) AddThingToThingGroup(ctx context.Context, group, thing string) error {
-	return r.changeMembership(ctx, group, thing, func(t *Thing, g *ThingGroup) ([]store.DocOp, error) {
+	return r.changeMembership(ctx, added, group, thing, func(t *Thing, g *ThingGroup) ([]store.DocOp, error) {
 		i, there := slices.BinarySearch(t.Groups, group)
 		if there {
 			return nil, nil
@@ -47,7 +47,7 @@ func (r *Registry) checkMembership(ctx context.Context, t *Thing, g *ThingGroup)
 
 // RemoveThingFromThingGroup ends a membership. One that is not there is no error; a thing or group that is not is.
 func (r *Registry) RemoveThingFromThingGroup(ctx context.Context, group, thing string) error {
-	return r.changeMembership(ctx, group, thing, func(t *Thing, _ *ThingGroup) ([]store.DocOp, error) {
+	return r.changeMembership(ctx, removed, group, thing, func(t *Thing, _ *ThingGroup) ([]store.DocOp, error) {
 		i, there := slices.BinarySearch(t.Groups, group)
 		if !there {
 			return nil, nil
@@ -58,8 +58,8 @@ func (r *Registry) RemoveThingFromThingGroup(ctx context.Context, group, thing s
 }
 
 // changeMembership rewrites a thing's document, which holds its groups, while the group stays. The thing's version
-// remains: on AWS a membership is not part of the thing.
-func (r *Registry) changeMembership(ctx context.Context, group, thing string, change func(*Thing, *ThingGroup) ([]store.DocOp, error)) error {
+// remains: on AWS a membership is not part of the thing. operation is what its event says.
+func (r *Registry) changeMembership(ctx context.Context, operation, group, thing string, change func(*Thing, *ThingGroup) ([]store.DocOp, error)) error {
 	defer r.names.hold([]string{thingLock(thing)}, []string{groupLock(group)})()
 	return r.retry(func() error {
 		g, _, err := r.loadGroup(ctx, group)
@@ -74,7 +74,9 @@ func (r *Registry) changeMembership(ctx context.Context, group, thing string, ch
 		if ops == nil || err != nil {
 			return err
 		}
-		return r.commit(append(ops, documents.Put(thingsBucket, thing, t, documents.AtRev(rev)))...)
+		e := r.newEvents()
+		e.membership(operation, g, t)
+		return r.commitAndTell(e, append(ops, documents.Put(thingsBucket, thing, t, documents.AtRev(rev)))...)
 	})
 }
 
@@ -124,8 +126,12 @@ func (r *Registry) deleteGroup(ctx context.Context, name string, members []strin
 		if err := r.checkDeleteGroup(ctx, g, expectedVersion); err != nil {
 			return err
 		}
+		e := r.newEvents()
 		ops, err := r.withoutMembers(ctx, groupThingsBucket, name, members, func(t *Thing) {
-			t.Groups = slices.DeleteFunc(t.Groups, func(g string) bool { return g == name })
+			if slices.Contains(t.Groups, name) { // not removed meanwhile
+				e.membership(removed, g, t)
+			}
+			t.Groups = slices.DeleteFunc(t.Groups, func(group string) bool { return group == name })
 		})
 		if err != nil {
 			return err
@@ -135,8 +141,11 @@ func (r *Registry) deleteGroup(ctx context.Context, name string, members []strin
 		}
 		if done {
 			ops = append(ops, g.removal(rev)...)
+			if err := e.group(ctx, deleted, g); err != nil {
+				return err
+			}
 		}
-		return r.commit(ops...)
+		return r.commitAndTell(e, ops...)
 	})
 	return done, err
 }

@@ -25,11 +25,12 @@ func (r *Registry) UpdateThingGroupsForThing(ctx context.Context, thing string, 
 		if err != nil {
 			return err
 		}
-		left, err := r.leaveGroups(ctx, t, remove)
+		e := r.newEvents()
+		left, err := r.leaveGroups(ctx, t, remove, e)
 		if err != nil {
 			return err
 		}
-		joined, err := r.joinGroups(ctx, t, add)
+		joined, err := r.joinGroups(ctx, t, add, e)
 		if err != nil {
 			return err
 		}
@@ -37,7 +38,7 @@ func (r *Registry) UpdateThingGroupsForThing(ctx context.Context, thing string, 
 		if len(ops) == 0 {
 			return nil
 		}
-		return r.commit(append(ops, documents.Put(thingsBucket, thing, t, documents.AtRev(rev)))...)
+		return r.commitAndTell(e, append(ops, documents.Put(thingsBucket, thing, t, documents.AtRev(rev)))...)
 	})
 }
 
@@ -55,20 +56,22 @@ func checkGroupLists(add, remove []string) error {
 	return nil
 }
 
-func (r *Registry) leaveGroups(ctx context.Context, t *Thing, groups []string) (ops []store.DocOp, err error) {
+func (r *Registry) leaveGroups(ctx context.Context, t *Thing, groups []string, e *events) (ops []store.DocOp, err error) {
 	for _, name := range groups {
-		if _, _, err := r.loadGroup(ctx, name); err != nil {
+		g, _, err := r.loadGroup(ctx, name)
+		if err != nil {
 			return nil, err
 		}
 		if i, there := slices.BinarySearch(t.Groups, name); there {
 			t.Groups = slices.Delete(t.Groups, i, i+1)
+			e.membership(removed, g, t)
 			ops = append(ops, documents.Remove(groupThingsBucket, name+"/"+t.Name, store.Condition{}))
 		}
 	}
 	return ops, nil
 }
 
-func (r *Registry) joinGroups(ctx context.Context, t *Thing, groups []string) (ops []store.DocOp, err error) {
+func (r *Registry) joinGroups(ctx context.Context, t *Thing, groups []string, e *events) (ops []store.DocOp, err error) {
 	for _, name := range groups {
 		g, _, err := r.loadGroup(ctx, name)
 		if err != nil {
@@ -82,6 +85,7 @@ func (r *Registry) joinGroups(ctx context.Context, t *Thing, groups []string) (o
 			return nil, err
 		}
 		t.Groups = slices.Insert(t.Groups, i, name)
+		e.membership(added, g, t)
 		ops = append(ops, documents.Mark(groupThingsBucket, name+"/"+t.Name))
 	}
 	return ops, nil

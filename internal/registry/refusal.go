@@ -28,6 +28,7 @@ const (
 	ErrVersionConflict       NameError = "VersionConflictException"
 	ErrVersionsLimitExceeded NameError = "VersionsLimitExceededException"
 	ErrLimitExceeded         NameError = "LimitExceededException"
+	ErrNotConfigured         NameError = "NotConfiguredException"
 )
 
 // The reasons of a failed authentication by certificate, as AWS writes them into its logs.

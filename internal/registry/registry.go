@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/store"
@@ -18,6 +19,15 @@ type Config struct {
 	Authority *Authority // signs device certificates; without one, creating certificates is refused
 
 	Now func() time.Time // time.Now when nil
+
+	// Events publishes an event on its $aws/… topic, once the change that it tells of is durable; the payload is its own.
+	// It is called while names are locked: it must not wait, nor change the registry. Nil where nobody publishes.
+	Events func(topic string, payload []byte)
+
+	// Logging is told the logging options when there are some, and after each change, one call at a time. It must not wait.
+	Logging func(*Logging)
+	// LogEventTypes are the types of entries that there can be: levels for others are refused.
+	LogEventTypes []string
 }
 
 // Registry is safe for concurrent use.
@@ -27,6 +37,8 @@ type Registry struct {
 	names     *nameLocks
 	cache     *cache
 	news      *news
+	events    atomic.Pointer[map[EventType]bool] // those that are on; nil when all are off
+	unfollow  func()                             // the settings
 
 	background context.Context // of the reads that no caller waits for; ends with Close
 	cancel     context.CancelFunc
@@ -47,6 +59,9 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 		names:     newNameLocks(),
 		cache:     newCache(),
 	}
+	if err := r.followSettings(ctx); err != nil {
+		return nil, err
+	}
 	r.background, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	r.news = openNews(r)
 	return r, nil
@@ -55,6 +70,7 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 // Close ends the registry's watches and waits for its goroutine. The store stays open.
 func (r *Registry) Close() {
 	r.cancel()
+	r.unfollow()
 	r.news.Close()
 }
 
@@ -70,6 +86,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Logging == nil {
+		c.Logging = func(*Logging) {}
 	}
 	return c
 }

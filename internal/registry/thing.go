@@ -101,8 +101,11 @@ func (r *Registry) addThing(ctx context.Context, spec ThingSpec) (*Thing, error)
 		Name: spec.Name, ID: uuid.NewString(), Type: spec.Type, Attributes: spec.Attributes, Version: 1, Created: r.now(),
 		BillingGroup: spec.BillingGroup,
 	}
+	e := r.newEvents()
+	e.thing(created, t)
+	e.retyped(t, "", t.Type)
 	ops := append(retyped(t.Name, "", t.Type), billed(t.BillingGroup, t.Name)...)
-	return t, r.commit(append(ops, documents.Put(thingsBucket, t.Name, t, documents.Absent))...)
+	return t, r.commitAndTell(e, append(ops, documents.Put(thingsBucket, t.Name, t, documents.Absent))...)
 }
 
 // DescribeThing gives a thing.
@@ -134,7 +137,10 @@ func (r *Registry) UpdateThing(ctx context.Context, name string, u ThingUpdate) 
 			return err
 		}
 		t.Version++
-		return r.commit(append(retyped(name, old, t.Type), documents.Put(thingsBucket, name, t, documents.AtRev(rev)))...)
+		e := r.newEvents()
+		e.thing(updated, t)
+		e.retyped(t, old, t.Type)
+		return r.commitAndTell(e, append(retyped(name, old, t.Type), documents.Put(thingsBucket, name, t, documents.AtRev(rev)))...)
 	})
 }
 
@@ -168,7 +174,13 @@ func (r *Registry) DeleteThing(ctx context.Context, name string, expectedVersion
 		for _, g := range t.Groups {
 			ops = append(ops, documents.Remove(groupThingsBucket, g+"/"+name, store.Condition{}))
 		}
-		return r.commit(ops...)
+		e := r.newEvents()
+		if err := e.left(ctx, t); err != nil {
+			return err
+		}
+		e.retyped(t, t.Type, "")
+		e.thing(deleted, t)
+		return r.commitAndTell(e, ops...)
 	})
 }
 

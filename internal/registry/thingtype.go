@@ -51,7 +51,10 @@ func (r *Registry) CreateThingType(ctx context.Context, spec ThingTypeSpec) (*Th
 		Name: spec.Name, ID: uuid.NewString(), Description: spec.Description, Searchable: spec.Searchable, Created: r.now(),
 	}
 	resource := "thingtype/" + t.Name
-	err := r.commit(append(tagged(resource, spec.Tags), documents.Put(typesBucket, t.Name, t, documents.Absent))...)
+	defer r.names.hold([]string{typeLock(t.Name)}, nil)()
+	e := r.newEvents()
+	e.thingType(created, t)
+	err := r.commitAndTell(e, append(tagged(resource, spec.Tags), documents.Put(typesBucket, t.Name, t, documents.Absent))...)
 	if !fault.Is(err, fault.Conflict) {
 		return t, err
 	}
@@ -118,7 +121,9 @@ func (r *Registry) changeType(ctx context.Context, name string, change func(t *T
 		if changed, err := change(t); !changed || err != nil {
 			return err
 		}
-		return r.commit(documents.Put(typesBucket, name, t, documents.AtRev(rev)))
+		e := r.newEvents()
+		e.thingType(updated, t)
+		return r.commitAndTell(e, documents.Put(typesBucket, name, t, documents.AtRev(rev)))
 	})
 }
 
@@ -190,7 +195,9 @@ func (r *Registry) DeleteThingType(ctx context.Context, name string) error {
 			return fault.New(fault.Invalid, "thing type %s is the type of things", name).
 				WithRemedy("change them first: aws iot list-things --thing-type-name %s", name)
 		}
-		return r.commit(documents.Remove(typesBucket, name, documents.AtRev(rev)), untagged("thingtype/"+name))
+		e := r.newEvents()
+		e.thingType(deleted, t)
+		return r.commitAndTell(e, documents.Remove(typesBucket, name, documents.AtRev(rev)), untagged("thingtype/"+name))
 	})
 }
 

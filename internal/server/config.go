@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/thingwire/thingwire/internal/fault"
 )
@@ -35,8 +36,20 @@ type Config struct {
 
 	Limits     string // open or aws
 	Durability string // sync: what is acknowledged is on disk; relaxed: it is on its way there
-	QueueFull  string // drop: a full session loses the newest message; refuse, which tells its publisher, comes later
+	QueueFull  string // drop: a full queue loses the newest message; refuse: its publisher is told instead
+	Queue      QueueLimits
 }
+
+// QueueLimits bound each queue, of a session or of a shared subscription. A zero is the profile's own number, for Age no
+// bound.
+type QueueLimits struct {
+	Messages, Bytes int64
+	// Age is how long the oldest message may have waited in a queue that still takes new ones.
+	Age time.Duration
+}
+
+// minQueueBytes is the payload of one message as large as it may be: a queue for less would never take it.
+const minQueueBytes = 128 << 10
 
 // Listeners are addresses to listen on, host:port or Off. Port 0 takes a free port.
 type Listeners struct {
@@ -126,20 +139,32 @@ func (c *Config) Validate() error {
 	if err := c.checkChoices(); err != nil {
 		return err
 	}
+	if err := c.Queue.validate(); err != nil {
+		return err
+	}
 	return c.Listen.validate()
 }
 
-func (c *Config) checkChoices() error {
-	if c.QueueFull == "refuse" {
-		return fault.New(fault.Unsupported, "queue_full refuse is not there yet").WithRemedy("use queue_full drop: a full session loses the newest message")
+func (q *QueueLimits) validate() error {
+	switch {
+	case q.Messages < 0:
+		return fault.New(fault.Invalid, "queue.messages is %d", q.Messages).WithRemedy("use 1 or more, or leave it out")
+	case q.Bytes != 0 && q.Bytes < minQueueBytes:
+		return fault.New(fault.Invalid, "queue.bytes is %d: the largest message would never fit", q.Bytes).WithRemedy("use %d or more, or leave it out", minQueueBytes)
+	case q.Age != 0 && q.Age < time.Second:
+		return fault.New(fault.Invalid, "queue.age is %s", q.Age).WithRemedy("use 1s or more, or leave it out")
 	}
+	return nil
+}
+
+func (c *Config) checkChoices() error {
 	for _, choice := range []struct {
 		key, value string
 		among      []string
 	}{
 		{"limits", c.Limits, []string{"open", "aws"}},
 		{"durability", c.Durability, []string{"sync", "relaxed"}},
-		{"queue_full", c.QueueFull, []string{"drop"}},
+		{"queue_full", c.QueueFull, []string{"drop", "refuse"}},
 	} {
 		if !slices.Contains(choice.among, choice.value) {
 			return fault.New(fault.Invalid, "%s is %q", choice.key, choice.value).WithRemedy("use %s", strings.Join(choice.among, " or "))

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -26,7 +27,8 @@ func TestGoodFiles(t *testing.T) {
 		Hostnames: []string{"iot.example.org", "192.0.2.7", "fd00::7"},
 		Account:   "012345678901",
 		Region:    "eu-central-1",
-		Limits:    "open", Durability: "relaxed", QueueFull: "drop",
+		Limits:    "open", Durability: "relaxed", QueueFull: "refuse",
+		Queue: QueueLimits{Messages: 10_000, Bytes: 64 << 20, Age: 36 * time.Hour},
 	}
 	plain := Default()
 	plain.DataDir = "/given/by/flag"

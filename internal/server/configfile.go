@@ -8,7 +8,9 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -64,6 +66,11 @@ func configKeys(cfg *Config) keys {
 	for _, row := range cfg.Listen.all() {
 		listen[row.name] = text("listen."+row.name, row.addr)
 	}
+	queue := keys{
+		"messages": number("queue.messages", &cfg.Queue.Messages),
+		"bytes":    number("queue.bytes", &cfg.Queue.Bytes),
+		"age":      duration("queue.age", &cfg.Queue.Age),
+	}
 	return keys{
 		"data_dir":   text("data_dir", &cfg.DataDir),
 		"account":    text("account", &cfg.Account),
@@ -71,6 +78,7 @@ func configKeys(cfg *Config) keys {
 		"limits":     text("limits", &cfg.Limits),
 		"durability": text("durability", &cfg.Durability),
 		"queue_full": text("queue_full", &cfg.QueueFull),
+		"queue":      func(value place) error { return value.mapping("queue", queue) },
 		"hostnames":  list("hostnames", &cfg.Hostnames),
 		"listen":     func(value place) error { return value.mapping("listen", listen) },
 	}
@@ -114,6 +122,29 @@ func boolean(name string, to *bool) func(place) error {
 		if value.node.Kind != yaml.ScalarNode || value.node.Decode(to) != nil {
 			return value.errorf("%s must be true or false", name)
 		}
+		return nil
+	}
+}
+
+// number reads a positive whole number.
+func number(name string, to *int64) func(place) error {
+	return func(value place) error {
+		n, err := strconv.ParseInt(value.node.Value, 10, 64)
+		if value.node.Kind != yaml.ScalarNode || err != nil || n < 1 {
+			return value.errorf("%s must be a whole number from 1 on", name)
+		}
+		*to = n
+		return nil
+	}
+}
+
+func duration(name string, to *time.Duration) func(place) error {
+	return func(value place) error {
+		d, err := time.ParseDuration(value.node.Value)
+		if value.node.Kind != yaml.ScalarNode || err != nil || d <= 0 {
+			return value.errorf("%s must be a time, as in 36h or 90m", name)
+		}
+		*to = d
 		return nil
 	}
 }

@@ -51,6 +51,9 @@ func (d *httpDoor) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		p.refuse(w, req, err)
 		return
 	}
+	if by.Identity != nil {
+		by.Denied = func(denied awsapi.Denial) { d.noteDenied(w, req, &by, denied) }
+	}
 	p.serve(w, req, by)
 }
 
@@ -80,6 +83,18 @@ func deviceCaller(id *registry.Identity, peer *gateway.Peer) awsapi.Caller {
 		ARN: id.CertificateARN, Principal: id.CertificateID, Policies: id.PoliciesFor(none),
 		Vars: id.Connection(none, peer.Addr.Addr(), peer.Domain),
 	}
+}
+
+// noteDenied records an operation that the policies of a signer refused, under the access key.
+func (d *httpDoor) noteDenied(w http.ResponseWriter, req *http.Request, by *awsapi.Caller, denied awsapi.Denial) {
+	e := broker.Entry(journal.Entry{
+		EventType: journal.APICall, LogLevel: journal.LevelError, Protocol: "HTTP", TraceID: awsapi.RequestID(w),
+		PrincipalID: by.Identity.AccessKeyID, AuthType: "AWS_SIGV4", Listener: string(gateway.ListenerOf(req.Context())), Packet: denied.Action,
+	}, &broker.DeniedError{Fault: denied.Err, Action: denied.Action, Decision: denied.Decision})
+	if peer := gateway.PeerOf(req.Context()); peer.Addr.IsValid() {
+		e.SourceIP, e.SourcePort = peer.Addr.Addr().String(), peer.Addr.Port()
+	}
+	d.rooms.journal.Record(e)
 }
 
 // note records a request of somebody whom nobody knows. The access key that it names is not verified, but it is what

@@ -281,3 +281,40 @@ func TestTooLargeIsNotUnknown(t *testing.T) {
 		t.Errorf("%+v, the journal says %+v", a, entries)
 	}
 }
+
+// What policies refuse in the control plane, STS and IAM is told under the access key, with the statement that decided.
+func TestDeniedOperations(t *testing.T) {
+	s := inMemory(t)
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	keys := s.rooms.guard.Keys()
+	if _, err := keys.CreateUser(t.Context(), "ann"); err != nil {
+		t.Fatal(err)
+	}
+	const document = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:ListThings","Resource":"*"},
+		{"Sid":"NoDelete","Effect":"Deny","Action":"iot:Delete*","Resource":"*"}]}`
+	if err := keys.PutUserPolicy(t.Context(), "ann", "p", document); err != nil {
+		t.Fatal(err)
+	}
+	key, secret, err := keys.CreateAccessKey(t.Context(), "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := "https://" + s.Addr("api")
+	by := sigv4.Signer{AccessKeyID: key.ID, Secret: secret.Reveal(), Region: "us-east-1", Service: "iot"}
+	if a := send(t, s, &by, "GET", base+"/things", ""); a.status != http.StatusOK {
+		t.Errorf("%+v", a)
+	}
+	a := send(t, s, &by, "DELETE", base+"/things/lamp", "")
+	by.Service = "iam"
+	b := send(t, s, &by, "POST", base+"/", "Action=DeleteUser&Version=2010-05-08&UserName=ann")
+	if a.status != http.StatusForbidden || a.header.Get("X-Amzn-Errortype") != "AccessDeniedException" || b.status != http.StatusForbidden || !strings.Contains(b.body, "<Code>AccessDenied</Code>") {
+		t.Errorf("%+v, %+v", a, b)
+	}
+	entries := s.Journal().Query(journal.Query{Failures: true})
+	if len(entries) != 2 || entries[0].PrincipalID != key.ID || entries[0].Statement != "NoDelete" || entries[0].TraceID != a.header.Get("X-Amzn-Requestid") ||
+		entries[1].Packet != "iam:DeleteUser" || !strings.Contains(entries[1].Cause, "not authorized") {
+		t.Errorf("the journal says %+v", entries)
+	}
+}

@@ -129,9 +129,14 @@ func serverNames(cfg *Config) []string {
 	return append(names, "thingwire-ats.iot."+cfg.Region+".amazonaws.localhost")
 }
 
+// announce publishes what the registry tells of. The registry is open before the broker, but nothing changes it before
+// the doors are.
+func (r *rooms) announce(topic string, payload []byte) { r.broker.Announce(topic, payload) }
+
 func (r *rooms) openRegistry(ctx context.Context, _ *slog.Logger) (err error) {
 	r.registry, err = registry.Open(ctx, registry.Config{
 		Account: r.cfg.Account, Region: r.cfg.Region, Store: r.store, Authority: r.authority,
+		Events: r.announce, Logging: r.obeyLogging, LogEventTypes: journal.EventTypes(),
 	})
 	if err == nil {
 		r.closers = append(r.closers, func() error { r.registry.Close(); return nil })
@@ -154,12 +159,22 @@ func (r *rooms) openJournal(_ context.Context, log *slog.Logger) (err error) {
 	return err
 }
 
-// limits are the numbers of the chosen profile.
+// limits are the numbers of the chosen profile, and what the configuration says of queues.
 func (r *rooms) limits() broker.Limits {
+	l := broker.OpenLimits()
 	if r.cfg.Limits == "aws" {
-		return broker.AWSLimits()
+		l = broker.AWSLimits()
 	}
-	return broker.OpenLimits()
+	l.RefuseWhenFull = r.cfg.QueueFull == "refuse"
+	q := r.cfg.Queue
+	if q.Messages > 0 {
+		l.QueueMessages, l.GroupMessages = int(q.Messages), int(q.Messages)
+	}
+	if q.Bytes > 0 {
+		l.QueueBytes = q.Bytes
+	}
+	l.QueueAge = q.Age
+	return l
 }
 
 func (r *rooms) openBroker(ctx context.Context, log *slog.Logger) (err error) {

@@ -12,7 +12,6 @@ import (
 	"github.com/thingwire/thingwire/internal/control"
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/journal"
-	"github.com/thingwire/thingwire/internal/policy"
 )
 
 // journalPath is where the private API gives the journal.
@@ -64,12 +63,7 @@ func (a *journalAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func mayReadJournal(ctx context.Context) error {
 	by, _ := awsapi.CallerFrom(ctx) // control has refused a request without one
-	req := &policy.Request{Action: journalAction, Resource: "*", Vars: by.Vars, Now: time.Now()}
-	if by.Policies.Decide(req).Allowed {
-		return nil
-	}
-	return fault.New(fault.Denied, "User: %s is not authorized to perform: %s", by.ARN, journalAction).
-		WithRemedy("%s", by.Policies.Explain(req))
+	return by.Authorise(journalAction, "*")
 }
 
 // journalQuery reads the parameters; an unknown one is refused, since it would have narrowed the answer.

@@ -42,9 +42,9 @@ class Client:
 
     transport, listener = "tcp", "mqtts"
 
-    def __init__(self, server, thing, client_id, version=V3, clean=True, keepalive=60, will=None, **connect):
+    def __init__(self, server, thing, client_id, version=V3, clean=True, keepalive=60, will=None, inbox=None, **connect):
         self.version = version
-        self.inbox = Inbox()
+        self.inbox = Inbox() if inbox is None else inbox
         self.connected, self.closed = threading.Event(), threading.Event()
         self.connack = self.end = None  # (code, properties); (code, properties, whether the server said DISCONNECT)
         self._answers, self._news = {}, threading.Condition()

@@ -114,11 +114,23 @@ class Server:
         self.process = None
         self.logs = []
 
-    def start(self):
+    def _launch(self):
         argv = [BINARY, "serve", "--data-dir", self.data]
         for name, address in self.listeners.items():
             argv += ["--listen-" + name, address]
         self.process = Process(argv + self.flags, cwd=self.folder)
+
+    def die_starting(self, after):
+        """A start that is killed after so many seconds, however far it has come."""
+        self._launch()
+        try:
+            self.process.child.wait(after)
+            raise AssertionError("the server ended by itself:\n" + self.process.output())
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def start(self):
+        self._launch()
         try:
             self.process.wait_for_line(lambda line: line.startswith("ready"), timeout=60)
             self.endpoints = json.loads((self.data / "endpoints.json").read_text())
