@@ -2,6 +2,7 @@
 its class. The table is complete: what cannot be provoked stands in IMPOSSIBLE with its reason."""
 
 import json
+import pathlib
 import types
 
 import pytest
@@ -15,6 +16,7 @@ STATUS = {
     "InvalidRequest": 400, "ResourceNotFound": 404, "ResourceAlreadyExists": 409, "VersionConflict": 409, "DeleteConflict": 409,
     "CertificateState": 406, "CertificateValidation": 400, "CertificateConflict": 409, "RegistrationCodeValidation": 400,
     "MalformedPolicy": 400, "VersionsLimitExceeded": 409, "LimitExceeded": 410,
+    "NotConfigured": 404,
 }  # fmt: skip
 # Of the service itself, and for all operations alike.
 OF_ALL = {"InternalFailure", "ServiceUnavailable", "Throttling", "Unauthorized"}
@@ -247,6 +249,18 @@ ERRORS = {
         INVALID: {"resourceArn": arn("thing/lamp"), "tagKeys": ["k"]},
         MISSING: {"resourceArn": arn("policy/none"), "tagKeys": ["k"]},
     },
+    "describe_event_configurations": {},
+    "update_event_configurations": {INVALID: {"eventConfigurations": {"MOON": {"Enabled": True}}}},
+    "set_v2_logging_options": {INVALID: {"defaultLogLevel": "LOUD"}},
+    "get_v2_logging_options": {"NotConfigured": {}},
+    "set_v2_logging_level": {
+        INVALID: {"logTarget": {"targetType": "CLIENT_ID", "targetName": "lamp"}, "logLevel": "LOUD"},
+        "NotConfigured": {"logTarget": {"targetType": "CLIENT_ID", "targetName": "lamp"}, "logLevel": "ERROR"},
+    },
+    "list_v2_logging_levels": {INVALID: LONG, "NotConfigured": {}},
+    "delete_v2_logging_level": {INVALID: {"targetType": "DEFAULT", "targetName": "x"}},
+    "set_logging_options": {INVALID: {"loggingOptionsPayload": {"roleArn": "r", "logLevel": "LOUD"}}},
+    "get_logging_options": {},
     "create_keys_and_certificate": {},
     "get_registration_code": {},
     "delete_registration_code": {},
@@ -262,6 +276,8 @@ IMPOSSIBLE = {
     ("update_certificate", STATE): "it is about transfers between accounts, and there is one",
     ("register_ca_certificate", MISSING): "it is about the role of registrationConfig, which is not there",
     ("list_billing_groups", MISSING): "its filter is a prefix, which names no group",
+    ("get_logging_options", INVALID): "the request has no members",
+    ("set_v2_logging_level", LIMIT): "not here: nothing else would be NotConfigured after the thousand levels that it takes",
     ("detach_policy", LIMIT): "detaching makes nothing more",
     ("list_attached_policies", LIMIT): "listing makes nothing more",
     ("list_targets_for_policy", LIMIT): "listing makes nothing more",
@@ -275,7 +291,16 @@ def documented(iot, operation):
     return {shape.name.removesuffix("Exception") for shape in model.error_shapes} - OF_ALL - {"Internal"}
 
 
+def operations():
+    """Those that the document lists; a test in Go compares it with the code."""
+    text = (pathlib.Path(__file__).parents[2] / "docs" / "compatibility.md").read_text()
+    section = text.split("### Control-plane operations\n")[1].split("\n#")[0]
+    rows = [line.split("|")[2] for line in section.splitlines() if line.count("|") == 3 and not line.startswith("|---")]
+    return {name.strip() for row in rows for name in row.split(",")} - {"operations"}
+
+
 def test_the_table_is_complete(iot):
+    assert {iot.meta.method_to_api_mapping[operation] for operation in ERRORS} == operations()
     for operation, errors in ERRORS.items():
         excused = {error for name, error in IMPOSSIBLE if name == operation}
         assert documented(iot, operation) == set(errors) | excused, operation

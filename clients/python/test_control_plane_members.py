@@ -22,6 +22,7 @@ OTHERS = {
     "registrationConfig": "NotImplementedException",
     "mqtt5Configuration": "NotImplementedException",
     "templateName": "NotImplementedException",
+    "logDestination": "NotImplementedException",
 }
 ANYTHING = "[\\s\\S]*"
 CREATES = ("create_thing", "create_thing_type", "create_thing_group", "create_billing_group", "create_policy")
@@ -53,7 +54,8 @@ def valid(iot, server, tmp_path_factory):
         "certificateSigningRequest": "-", "thingGroupProperties": {}, "billingGroupProperties": {},
         "authInfos": [{"actionType": "CONNECT", "resources": [arn("client/lamp")]}], "resources": [arn("client/lamp")],
         "resourceArn": arn("policy/p"), "tags": [{"Key": "k", "Value": "v"}], "tagKeys": ["k"], "Key": "k", "attributeName": "a",
-        "attributeValue": "b",
+        "attributeValue": "b", "logTarget": {"targetType": "CLIENT_ID", "targetName": "lamp"}, "logLevel": "ERROR",
+        "targetType": "CLIENT_ID", "targetName": "lamp", "loggingOptionsPayload": {"roleArn": "r"}, "roleArn": "r", "eventType": "Connect",
     }  # fmt: skip
 
 
@@ -90,9 +92,10 @@ def bad_values(shape, valid, name):
     elif shape.type_name == "map":
         for fault, key in bad_scalars(shape.key):
             if isinstance(key, str):  # JSON has no other keys
-                yield "key " + fault, {key: "v"}
-        for fault, value in bad_scalars(shape.value):
-            yield "value " + fault, {"k": value}
+                yield "key " + fault, {key: {} if shape.value.type_name == "structure" else "v"}
+        key = shape.key.enum[0] if shape.key.enum else "k"
+        for fault, value in bad_values(shape.value, valid, name):
+            yield "value " + fault, {key: value}
     else:
         yield from bad_scalars(shape)
 
