@@ -71,11 +71,11 @@ assert c.list_policies()["policies"] == []
 c.delete_thing(thingName="a:b_c")
 refused(X.ResourceNotFoundException, c.describe_thing, thingName="a:b_c")
 try:
-    c.create_billing_group(billingGroupName="bulb")
+    c.create_stream(streamId="s", files=[{"fileId": 1, "s3Location": {"bucket": "b", "key": "k"}}], roleArn="arn:aws:iam::000000000000:role/r")
     raise AssertionError("not refused")
 except X.ClientError as e:
     assert e.response["Error"]["Code"] == "NotImplementedException", e.response
-    assert "CreateBillingGroup" in e.response["Error"]["Message"]
+    assert "CreateStream" in e.response["Error"]["Message"]
 `
 
 // boto3Identity goes on with what boto3Script has begun: types, groups, tests of authorization, CA certificates. Its

@@ -1,8 +1,6 @@
 package control
 
 import (
-	"encoding/json"
-
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/registry"
 )
@@ -36,28 +34,18 @@ func (r *registrationConfig) refuse() error {
 		WithRemedy("leave registrationConfig out and activate certificates on the event of just-in-time registration; see docs/compatibility.md")
 }
 
-func refuseTags(tags []json.RawMessage) error {
-	if len(tags) == 0 {
-		return nil
-	}
-	return fault.New(fault.Unsupported, "tags are not implemented by Thingwire").WithRemedy("leave tags out; see docs/compatibility.md")
-}
-
 func registerCACertificate(c *call) (any, error) {
 	var in struct {
 		CACertificate           string              `json:"caCertificate"`
 		VerificationCertificate string              `json:"verificationCertificate"`
 		RegistrationConfig      *registrationConfig `json:"registrationConfig"`
-		Tags                    []json.RawMessage   `json:"tags"`
+		Tags                    []registry.Tag      `json:"tags"`
 		CertificateMode         registry.Mode       `json:"certificateMode"`
 	}
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
 	if err := in.RegistrationConfig.refuse(); err != nil {
-		return nil, err
-	}
-	if err := refuseTags(in.Tags); err != nil {
 		return nil, err
 	}
 	active, err := c.boolean("setAsActive")
@@ -70,6 +58,7 @@ func registerCACertificate(c *call) (any, error) {
 	}
 	ca, err := c.registry().RegisterCACertificate(c.Context(), registry.CASpec{
 		PEM: in.CACertificate, Verification: in.VerificationCertificate, Mode: in.CertificateMode, Active: active, AutoRegistration: auto,
+		Tags: in.Tags,
 	})
 	if err != nil {
 		return nil, err

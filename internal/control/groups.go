@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 
 	"github.com/thingwire/thingwire/internal/fault"
@@ -16,17 +15,14 @@ type groupProperties struct {
 
 func createThingGroup(c *call) (any, error) {
 	var in struct {
-		ParentGroupName      string            `json:"parentGroupName"`
-		ThingGroupProperties groupProperties   `json:"thingGroupProperties"`
-		Tags                 []json.RawMessage `json:"tags"`
+		ParentGroupName      string          `json:"parentGroupName"`
+		ThingGroupProperties groupProperties `json:"thingGroupProperties"`
+		Tags                 []registry.Tag  `json:"tags"`
 	}
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
-	if err := refuseTags(in.Tags); err != nil {
-		return nil, err
-	}
-	spec := registry.ThingGroupSpec{Name: c.labels["thingGroupName"], Parent: in.ParentGroupName}
+	spec := registry.ThingGroupSpec{Name: c.labels["thingGroupName"], Parent: in.ParentGroupName, Tags: in.Tags}
 	if d := in.ThingGroupProperties.ThingGroupDescription; d != nil {
 		spec.Description = *d
 	}
@@ -177,6 +173,18 @@ func removeThingFromThingGroup(c *call) (any, error) {
 		return nil, err
 	}
 	return nil, c.registry().RemoveThingFromThingGroup(c.Context(), group, thing)
+}
+
+func updateThingGroupsForThing(c *call) (any, error) {
+	var in struct {
+		ThingName           string   `json:"thingName"`
+		ThingGroupsToAdd    []string `json:"thingGroupsToAdd"`
+		ThingGroupsToRemove []string `json:"thingGroupsToRemove"`
+	}
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	return nil, c.registry().UpdateThingGroupsForThing(c.Context(), in.ThingName, in.ThingGroupsToAdd, in.ThingGroupsToRemove)
 }
 
 func (c *call) membership() (group, thing string, err error) {

@@ -110,8 +110,11 @@ func (h *Handler) authorise(c *call, caller awsapi.Caller) error {
 
 // resource fills the labels into the operation's resource.
 func (h *Handler) resource(c *call) string {
-	if c.op.resource == "*" {
+	switch c.op.resource {
+	case "*":
 		return "*"
+	case resourceOfTags:
+		return c.resourceArn()
 	}
 	kind, label, _ := strings.Cut(c.op.resource, "/")
 	return h.cfg.Registry.ARN(kind + "/" + c.labels[strings.Trim(label, "{}")])

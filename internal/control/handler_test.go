@@ -287,7 +287,9 @@ func FuzzHandler(f *testing.F) {
 		w := newWorld(t)
 		r := httptest.NewRequestWithContext(awsapi.WithCaller(t.Context(), w.caller), "GET", "/", strings.NewReader(body))
 		r.Method, r.URL = method, u
-		r.Header.Set(principalHeader, header)
+		for _, name := range []string{principalHeader, policyPrincipalHeader, policyNameHeader} {
+			r.Header.Set(name, header)
+		}
 		if a := w.serve(r); a.status == http.StatusInternalServerError {
 			t.Errorf("%s: %s", a.text, w.log)
 		}

@@ -1,8 +1,13 @@
 package control
 
+import "slices"
+
 // operations is the table: what Thingwire implements of AWS IoT's control plane. Members are those of the AWS IoT API
 // reference; where one is not implemented, the function refuses it.
-func operations() []operation {
+func operations() []operation { return slices.Concat(thingOperations(), principalOperations()) }
+
+// thingOperations are about things and the sets that they are in.
+func thingOperations() []operation {
 	return []operation{
 		{"DescribeEndpoint", "GET", "/endpoint", "*", describeEndpoint},
 
@@ -14,6 +19,7 @@ func operations() []operation {
 
 		{"CreateThingType", "POST", "/thing-types/{thingTypeName}", "thingtype/{thingTypeName}", createThingType},
 		{"DescribeThingType", "GET", "/thing-types/{thingTypeName}", "thingtype/{thingTypeName}", describeThingType},
+		{"UpdateThingType", "PATCH", "/thing-types/{thingTypeName}", "thingtype/{thingTypeName}", updateThingType},
 		{"DeprecateThingType", "POST", "/thing-types/{thingTypeName}/deprecate", "thingtype/{thingTypeName}", deprecateThingType},
 		{"DeleteThingType", "DELETE", "/thing-types/{thingTypeName}", "thingtype/{thingTypeName}", deleteThingType},
 		{"ListThingTypes", "GET", "/thing-types", "*", listThingTypes},
@@ -25,14 +31,31 @@ func operations() []operation {
 		{"ListThingGroups", "GET", "/thing-groups", "*", listThingGroups},
 		{"AddThingToThingGroup", "PUT", "/thing-groups/addThingToThingGroup", "*", addThingToThingGroup},
 		{"RemoveThingFromThingGroup", "PUT", "/thing-groups/removeThingFromThingGroup", "*", removeThingFromThingGroup},
+		{"UpdateThingGroupsForThing", "PUT", "/thing-groups/updateThingGroupsForThing", "*", updateThingGroupsForThing},
 		{"ListThingGroupsForThing", "GET", "/things/{thingName}/thing-groups", "thing/{thingName}", listThingGroupsForThing},
 		{"ListThingsInThingGroup", "GET", "/thing-groups/{thingGroupName}/things", "thinggroup/{thingGroupName}", listThingsInThingGroup},
+
+		{"CreateBillingGroup", "POST", "/billing-groups/{billingGroupName}", "billinggroup/{billingGroupName}", createBillingGroup},
+		{"DescribeBillingGroup", "GET", "/billing-groups/{billingGroupName}", "billinggroup/{billingGroupName}", describeBillingGroup},
+		{"UpdateBillingGroup", "PATCH", "/billing-groups/{billingGroupName}", "billinggroup/{billingGroupName}", updateBillingGroup},
+		{"DeleteBillingGroup", "DELETE", "/billing-groups/{billingGroupName}", "billinggroup/{billingGroupName}", deleteBillingGroup},
+		{"ListBillingGroups", "GET", "/billing-groups", "*", listBillingGroups},
+		{"AddThingToBillingGroup", "PUT", "/billing-groups/addThingToBillingGroup", "*", addThingToBillingGroup},
+		{"RemoveThingFromBillingGroup", "PUT", "/billing-groups/removeThingFromBillingGroup", "*", removeThingFromBillingGroup},
+		{"ListThingsInBillingGroup", "GET", "/billing-groups/{billingGroupName}/things", "billinggroup/{billingGroupName}", listThingsInBillingGroup},
 
 		{"AttachThingPrincipal", "PUT", "/things/{thingName}/principals", "thing/{thingName}", attachThingPrincipal},
 		{"DetachThingPrincipal", "DELETE", "/things/{thingName}/principals", "thing/{thingName}", detachThingPrincipal},
 		{"ListThingPrincipals", "GET", "/things/{thingName}/principals", "thing/{thingName}", listThingPrincipals},
 		{"ListPrincipalThings", "GET", "/principals/things", "*", listPrincipalThings},
+		{"ListThingPrincipalsV2", "GET", "/things/{thingName}/principals-v2", "thing/{thingName}", listThingPrincipalsV2},
+		{"ListPrincipalThingsV2", "GET", "/principals/things-v2", "*", listPrincipalThingsV2},
+	}
+}
 
+// principalOperations are about who devices are and what they may do, and about all resources alike.
+func principalOperations() []operation {
+	return []operation{
 		{"CreateKeysAndCertificate", "POST", "/keys-and-certificate", "*", createKeysAndCertificate},
 		{"CreateCertificateFromCsr", "POST", "/certificates", "*", createCertificateFromCsr},
 		{"RegisterCertificate", "POST", "/certificate/register", "*", registerCertificate},
@@ -41,6 +64,7 @@ func operations() []operation {
 		{"UpdateCertificate", "PUT", "/certificates/{certificateId}", "cert/{certificateId}", updateCertificate},
 		{"DeleteCertificate", "DELETE", "/certificates/{certificateId}", "cert/{certificateId}", deleteCertificate},
 		{"ListCertificates", "GET", "/certificates", "*", listCertificates},
+		{"ListOutgoingCertificates", "GET", "/certificates-out-going", "*", listOutgoingCertificates},
 		{"ListCertificatesByCA", "GET", "/certificates-by-ca/{caCertificateId}", "*", listCertificatesByCA},
 
 		{"GetRegistrationCode", "GET", "/registrationcode", "*", getRegistrationCode},
@@ -65,6 +89,10 @@ func operations() []operation {
 		{"DetachPolicy", "POST", "/target-policies/{policyName}", "policy/{policyName}", detachPolicy},
 		{"ListAttachedPolicies", "POST", "/attached-policies/{target}", "*", listAttachedPolicies},
 		{"ListTargetsForPolicy", "POST", "/policy-targets/{policyName}", "policy/{policyName}", listTargetsForPolicy},
+		{"AttachPrincipalPolicy", "PUT", "/principal-policies/{policyName}", "policy/{policyName}", attachPrincipalPolicy},
+		{"DetachPrincipalPolicy", "DELETE", "/principal-policies/{policyName}", "policy/{policyName}", detachPrincipalPolicy},
+		{"ListPrincipalPolicies", "GET", "/principal-policies", "*", listPrincipalPolicies},
+		{"ListPolicyPrincipals", "GET", "/policy-principals", "*", listPolicyPrincipals},
 
 		{"DescribeEventConfigurations", "GET", "/event-configurations", "*", describeEventConfigurations},
 		{"UpdateEventConfigurations", "PATCH", "/event-configurations", "*", updateEventConfigurations},
@@ -79,5 +107,9 @@ func operations() []operation {
 
 		{"TestAuthorization", "POST", "/test-authorization", "*", testAuthorization},
 		{"GetEffectivePolicies", "POST", "/effective-policies", "*", getEffectivePolicies},
+
+		{"ListTagsForResource", "GET", "/tags", resourceOfTags, listTagsForResource},
+		{"TagResource", "POST", "/tags", resourceOfTags, tagResource},
+		{"UntagResource", "POST", "/untag", resourceOfTags, untagResource},
 	}
 }

@@ -48,7 +48,7 @@ func TestThingOperations(t *testing.T) {
 		t.Errorf("exists: %s", e.text)
 	}
 	w.refused(404, "ResourceNotFoundException", "POST", "/things/b", `{"thingTypeName":"bulb"}`)
-	w.refused(501, "NotImplementedException", "POST", "/things/b", `{"billingGroupName":"g"}`)
+	w.refused(404, "ResourceNotFoundException", "POST", "/things/b", `{"billingGroupName":"g"}`)
 	w.refused(400, "InvalidRequestException", "POST", "/things/b%20c", "")
 	w.refused(400, "InvalidRequestException", "GET", "/things/", "") // the JavaScript SDK with an empty name
 	w.refused(404, "ResourceNotFoundException", "GET", "/things/door", "")
@@ -116,6 +116,9 @@ func TestLists(t *testing.T) {
 		w.ok("PUT", fmt.Sprintf("/target-policies/p%d", i), quoted(t, targetMember{arn}))
 		w.ok("PUT", "/target-policies/p", quoted(t, targetMember{other}))
 	}
+	headers := func(principal string) []string {
+		return []string{principalHeader, principal, policyPrincipalHeader, principal, policyNameHeader, "p"}
+	}
 	for _, c := range []struct {
 		method, target, size, token, next, list, header string
 		want                                            int
@@ -127,9 +130,13 @@ func TestLists(t *testing.T) {
 		{"GET", "/policies", "pageSize", "marker", "nextMarker", "policies", "", 7},
 		{"POST", "/attached-policies/" + url.PathEscape(arn), "pageSize", "marker", "nextMarker", "policies", "", 6},
 		{"POST", "/policy-targets/p", "pageSize", "marker", "nextMarker", "targets", "", 6},
+		{"GET", "/things/lamp/principals-v2", "maxResults", "nextToken", "nextToken", "thingPrincipalObjects", "", 6},
+		{"GET", "/principals/things-v2", "maxResults", "nextToken", "nextToken", "principalThingObjects", arn, 6},
+		{"GET", "/principal-policies", "pageSize", "marker", "nextMarker", "policies", arn, 6},
+		{"GET", "/policy-principals", "pageSize", "marker", "nextMarker", "principals", "", 6},
 	} {
 		for _, n := range []int{1, 2, 3, 7, 250} {
-			got := w.pages(c.method, c.target, c.size, c.token, c.next, c.list, n, principalHeader, c.header)
+			got := w.pages(c.method, c.target, c.size, c.token, c.next, c.list, n, headers(c.header)...)
 			seen := map[string]bool{}
 			for _, g := range got {
 				seen[fmt.Sprint(g)] = true
@@ -139,7 +146,7 @@ func TestLists(t *testing.T) {
 			}
 		}
 		for _, bad := range []string{c.size + "=0", c.size + "=251", c.size + "=x", c.token + "=hello", c.token + "=RGVzY3JpYmUAeA=="} {
-			w.refused(400, "InvalidRequestException", c.method, c.target+"?"+bad, "", principalHeader, c.header)
+			w.refused(400, "InvalidRequestException", c.method, c.target+"?"+bad, "", headers(c.header)...)
 		}
 	}
 	list := w.ok("GET", "/things?attributeName=x&attributeValue=y", "")
@@ -207,7 +214,6 @@ func TestPolicyOperations(t *testing.T) {
 	}
 	w.refused(400, "MalformedPolicyException", "POST", "/policies/q", `{"policyDocument":"{}"}`)
 	w.refused(400, "MalformedPolicyException", "POST", "/policies/q", `{}`)
-	w.refused(501, "NotImplementedException", "POST", "/policies/q", strings.TrimSuffix(document, "}")+`,"tags":[{"Key":"a","Value":"b"}]}`)
 	w.ok("POST", "/policies/q", strings.TrimSuffix(document, "}")+`,"tags":[]}`)
 
 	v := w.ok("POST", "/policies/p/version?setAsDefault=true", document)
@@ -274,13 +280,13 @@ func TestAttachments(t *testing.T) {
 func TestNotImplemented(t *testing.T) {
 	w := newWorld(t)
 	for _, c := range []struct{ method, path, says string }{
-		{"PATCH", "/thing-types/bulb", "UpdateThingType"},
-		{"PUT", "/thing-groups/updateThingGroupsForThing", "UpdateThingGroupsForThing"},
+		{"PATCH", "/dynamic-thing-groups/g", "UpdateDynamicThingGroup"},
+		{"PATCH", "/transfer-certificate/" + zeros, "TransferCertificate"},
 		{"POST", "/dynamic-thing-groups/g", "CreateDynamicThingGroup"},
 		{"PUT", "/things/lamp/jobs/$next", "StartNextPendingJobExecution"},
 		{"PUT", "/things/lamp/jobs/%24next", "StartNextPendingJobExecution"},
 		{"GET", "/destinations/arn%3Aaws%3A1/a/b", "GetTopicRuleDestination"},
-		{"GET", "/things/lamp/principals-v2", "ListThingPrincipalsV2"},
+		{"POST", "/things/lamp/connectivity-data", "GetThingConnectivityData"},
 		{"GET", "/nothing/at/all", "GET /nothing/at/all"},
 		{"PUT", "/things", "PUT /things"},
 		{"GET", "/", "GET /"},

@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/thingwire/thingwire/internal/registry"
 )
@@ -14,16 +13,13 @@ type policyRef struct {
 
 func createPolicy(c *call) (any, error) {
 	var in struct {
-		PolicyDocument string            `json:"policyDocument"`
-		Tags           []json.RawMessage `json:"tags"`
+		PolicyDocument string         `json:"policyDocument"`
+		Tags           []registry.Tag `json:"tags"`
 	}
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
-	if err := refuseTags(in.Tags); err != nil {
-		return nil, err
-	}
-	p, err := c.registry().CreatePolicy(c.Context(), c.labels["policyName"], in.PolicyDocument)
+	p, err := c.registry().CreatePolicy(c.Context(), c.labels["policyName"], in.PolicyDocument, in.Tags...)
 	if err != nil {
 		return nil, err
 	}

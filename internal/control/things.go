@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 
-	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/registry"
 )
 
@@ -21,12 +20,9 @@ func createThing(c *call) (any, error) {
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
-	if in.BillingGroupName != "" {
-		return nil, fault.New(fault.Unsupported, "billing groups are not implemented by Thingwire").
-			WithRemedy("leave billingGroupName out; see docs/compatibility.md")
-	}
 	t, err := c.registry().CreateThing(c.Context(), registry.ThingSpec{
 		Name: c.labels["thingName"], Type: in.ThingTypeName, Attributes: in.AttributePayload.Attributes,
+		BillingGroup: in.BillingGroupName,
 	})
 	if err != nil {
 		return nil, err
@@ -44,14 +40,15 @@ func describeThing(c *call) (any, error) {
 		return nil, err
 	}
 	return struct {
-		DefaultClientID string            `json:"defaultClientId"`
-		ThingName       string            `json:"thingName"`
-		ThingID         string            `json:"thingId"`
-		ThingArn        string            `json:"thingArn"`
-		ThingTypeName   string            `json:"thingTypeName,omitempty"`
-		Attributes      map[string]string `json:"attributes"`
-		Version         int64             `json:"version"`
-	}{t.Name, t.Name, t.ID, c.arn("thing", t.Name), t.Type, notNil(t.Attributes), t.Version}, nil
+		DefaultClientID  string            `json:"defaultClientId"`
+		ThingName        string            `json:"thingName"`
+		ThingID          string            `json:"thingId"`
+		ThingArn         string            `json:"thingArn"`
+		ThingTypeName    string            `json:"thingTypeName,omitempty"`
+		Attributes       map[string]string `json:"attributes"`
+		Version          int64             `json:"version"`
+		BillingGroupName string            `json:"billingGroupName,omitempty"`
+	}{t.Name, t.Name, t.ID, c.arn("thing", t.Name), t.Type, notNil(t.Attributes), t.Version, t.BillingGroup}, nil
 }
 
 func updateThing(c *call) (any, error) {

@@ -14,29 +14,38 @@ type typeProperties struct {
 	SearchableAttributes []string `json:"searchableAttributes"`
 }
 
+// propagation is what a thing's messages would carry of its attributes.
+type propagation struct {
+	Mqtt5Configuration struct {
+		PropagatingAttributes []json.RawMessage `json:"propagatingAttributes"`
+	} `json:"mqtt5Configuration"`
+}
+
+func (p *propagation) refuse() error {
+	if len(p.Mqtt5Configuration.PropagatingAttributes) == 0 {
+		return nil
+	}
+	return fault.New(fault.Unsupported, "propagating attributes are not implemented by Thingwire").
+		WithRemedy("leave mqtt5Configuration out; see docs/compatibility.md")
+}
+
 func createThingType(c *call) (any, error) {
 	var in struct {
 		ThingTypeProperties struct {
 			typeProperties
-			Mqtt5Configuration struct {
-				PropagatingAttributes []json.RawMessage `json:"propagatingAttributes"`
-			} `json:"mqtt5Configuration"`
+			propagation
 		} `json:"thingTypeProperties"`
-		Tags []json.RawMessage `json:"tags"`
+		Tags []registry.Tag `json:"tags"`
 	}
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
-	if err := refuseTags(in.Tags); err != nil {
+	if err := in.ThingTypeProperties.refuse(); err != nil {
 		return nil, err
-	}
-	if len(in.ThingTypeProperties.Mqtt5Configuration.PropagatingAttributes) > 0 {
-		return nil, fault.New(fault.Unsupported, "propagating attributes are not implemented by Thingwire").
-			WithRemedy("leave mqtt5Configuration out; see docs/compatibility.md")
 	}
 	t, err := c.registry().CreateThingType(c.Context(), registry.ThingTypeSpec{
 		Name: c.labels["thingTypeName"], Description: in.ThingTypeProperties.ThingTypeDescription,
-		Searchable: in.ThingTypeProperties.SearchableAttributes,
+		Searchable: in.ThingTypeProperties.SearchableAttributes, Tags: in.Tags,
 	})
 	if err != nil {
 		return nil, err
@@ -94,6 +103,25 @@ func listThingTypes(c *call) (any, error) {
 	return list(c, byToken, "thingTypes", func(ctx context.Context, p registry.Page) ([]registry.ThingType, string, error) {
 		return c.registry().ListThingTypes(ctx, c.query.Get("thingTypeName"), p)
 	}, c.thingType)
+}
+
+func updateThingType(c *call) (any, error) {
+	var in struct {
+		ThingTypeProperties struct {
+			ThingTypeDescription *string  `json:"thingTypeDescription"`
+			SearchableAttributes []string `json:"searchableAttributes"`
+			propagation
+		} `json:"thingTypeProperties"`
+	}
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	if err := in.ThingTypeProperties.refuse(); err != nil {
+		return nil, err
+	}
+	return nil, c.registry().UpdateThingType(c.Context(), c.labels["thingTypeName"], registry.ThingTypeUpdate{
+		Description: in.ThingTypeProperties.ThingTypeDescription, Searchable: in.ThingTypeProperties.SearchableAttributes,
+	})
 }
 
 func deprecateThingType(c *call) (any, error) {

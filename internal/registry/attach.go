@@ -22,6 +22,14 @@ const (
 	Exclusive    AttachmentType = "EXCLUSIVE_THING"
 )
 
+// check accepts AWS's names, and "", which each call explains.
+func (t AttachmentType) check() error {
+	if t == "" || t == NonExclusive || t == Exclusive {
+		return nil
+	}
+	return fault.New(fault.Invalid, "%s is not a thingPrincipalType", quote(string(t))).WithRemedy("use %s or %s", NonExclusive, Exclusive)
+}
+
 // Attachment is one end of the tie between a thing and a principal.
 type Attachment struct {
 	Thing     string         `json:"-"`
@@ -114,9 +122,8 @@ func (r *Registry) AttachThingPrincipal(ctx context.Context, thing, principal st
 	if t == "" {
 		t = NonExclusive
 	}
-	if t != NonExclusive && t != Exclusive {
-		return fault.New(fault.Invalid, "%s is not a thingPrincipalType", quote(string(t))).
-			WithRemedy("use %s or %s", NonExclusive, Exclusive)
+	if err := t.check(); err != nil {
+		return err
 	}
 	if err := thingName.check(thing); err != nil {
 		return err
@@ -201,6 +208,9 @@ func (r *Registry) DetachThingPrincipal(ctx context.Context, thing, principal st
 
 // ListThingPrincipals gives what is attached to a thing, of one type if t is not empty.
 func (r *Registry) ListThingPrincipals(ctx context.Context, thing string, t AttachmentType, p Page) ([]Attachment, string, error) {
+	if err := t.check(); err != nil {
+		return nil, "", err
+	}
 	if _, _, err := r.loadThing(ctx, thing); err != nil {
 		return nil, "", err
 	}
@@ -212,6 +222,9 @@ func (r *Registry) ListThingPrincipals(ctx context.Context, thing string, t Atta
 
 // ListPrincipalThings gives what a certificate is attached to, of one type if t is not empty.
 func (r *Registry) ListPrincipalThings(ctx context.Context, principal string, t AttachmentType, p Page) ([]Attachment, string, error) {
+	if err := t.check(); err != nil {
+		return nil, "", err
+	}
 	id, err := r.certificateOf(principal)
 	if err != nil {
 		return nil, "", err

@@ -99,6 +99,11 @@ func (r *Registry) TestAuthorization(ctx context.Context, t AuthorizationTest) (
 	if err != nil {
 		return nil, err
 	}
+	for _, name := range t.Skip {
+		if err := policyName.check(name); err != nil {
+			return nil, err
+		}
+	}
 	names = slices.DeleteFunc(ordered(names, t.Add), func(n string) bool { return slices.Contains(t.Skip, n) })
 	sources := make([]policy.Source, 0, len(names))
 	for _, name := range names {

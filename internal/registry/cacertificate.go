@@ -124,7 +124,7 @@ func (r *Registry) DeleteCACertificate(ctx context.Context, id string) error {
 		}
 		return r.commit(append(removeAge(caCertificatesKind, ca.Created, id),
 			documents.Remove(caCertificatesBucket, id, documents.AtRev(rev)),
-			documents.Remove(caSubjectsBucket, ca.Subject+"/"+id, store.Condition{}))...)
+			documents.Remove(caSubjectsBucket, ca.Subject+"/"+id, store.Condition{}), untagged("cacert/"+id))...)
 	})
 }
 

@@ -23,6 +23,7 @@ type CASpec struct {
 	Mode             Mode   // DEFAULT when empty
 	Active           bool
 	AutoRegistration bool
+	Tags             []Tag
 }
 
 // RegistrationCode gives the code that a verification certificate must carry as its common name: 64 hex digits, the same
@@ -55,6 +56,9 @@ func (r *Registry) DeleteRegistrationCode(ctx context.Context) error {
 func (r *Registry) RegisterCACertificate(ctx context.Context, spec CASpec) (*CACertificate, error) {
 	if spec.Mode == "" {
 		spec.Mode = DefaultMode
+	}
+	if err := checkNewTags(spec.Tags); err != nil {
+		return nil, err
 	}
 	cert, err := parseCertificate(spec.PEM)
 	if err != nil {
@@ -136,8 +140,9 @@ func (r *Registry) addCA(ctx context.Context, spec CASpec, cert *x509.Certificat
 		return nil, refuse(fault.Throttled, ErrLimitExceeded, "%d CA certificates with the subject %s are registered already",
 			len(same), quote(cert.Subject.String())).WithRemedy("delete one that is no longer used")
 	}
-	err = r.commit(append(putAge(caCertificatesKind, now, id),
-		documents.Put(caCertificatesBucket, id, ca, documents.Absent), documents.Mark(caSubjectsBucket, ca.Subject+"/"+id))...)
+	ops := append(putAge(caCertificatesKind, now, id),
+		documents.Put(caCertificatesBucket, id, ca, documents.Absent), documents.Mark(caSubjectsBucket, ca.Subject+"/"+id))
+	err = r.commit(append(ops, tagged("cacert/"+id, spec.Tags)...)...)
 	if fault.Is(err, fault.Conflict) {
 		return nil, taken(id, r.ARN("cacert/"+id), "CA certificate %s is registered already", id)
 	}

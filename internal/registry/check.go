@@ -16,7 +16,7 @@ import (
 // not there. An error is one of reading.
 func Check(ctx context.Context, s store.Docs) (problems []string, err error) {
 	c := checker{Checker: documents.Checker{Context: ctx, Store: s}, known: map[string]map[string]bool{}}
-	for _, part := range []func() error{c.format, c.settings, c.documents, c.indexes} {
+	for _, part := range []func() error{c.format, c.settings, c.documents, c.indexes, c.tags} {
 		if err := part(); err != nil {
 			return nil, err
 		}
@@ -69,6 +69,9 @@ func (c *checker) documents() error {
 			return checkEach(c, certificatesBucket, func(cert *Certificate) string { return cert.ID })
 		},
 		func() error { return checkEach(c, groupsBucket, func(g *ThingGroup) string { return g.Name }) },
+		func() error {
+			return checkEach(c, billingGroupsBucket, func(g *BillingGroup) string { return g.Name })
+		},
 		func() error { return checkEach(c, typesBucket, func(t *ThingType) string { return t.Name }) },
 		func() error {
 			return checkEach(c, caCertificatesBucket, func(ca *CACertificate) string { return ca.ID })
@@ -109,6 +112,19 @@ func (c *checker) policy(p *Policy) string {
 	return p.Name
 }
 
+// tags checks that what has tags is there.
+func (c *checker) tags() error {
+	return c.Each(tagsBucket, func(d store.Doc) {
+		kind, name, _ := strings.Cut(d.Key, "/")
+		if _, err := documents.Decode[map[string]string](tagsBucket, d); err != nil {
+			c.Problem("%s", err)
+		}
+		if !c.known[taggable[kind].bucket][name] {
+			c.Problem("%s has %s, which is not there", tagsBucket, quote(d.Key))
+		}
+	})
+}
+
 // indexes checks that the buckets of pairs name what is there.
 func (c *checker) indexes() error {
 	for _, index := range []struct{ bucket, first, second string }{
@@ -116,6 +132,7 @@ func (c *checker) indexes() error {
 		{thingCertsBucket, thingsBucket, certificatesBucket},
 		{groupChildrenBucket, groupsBucket, groupsBucket},
 		{groupThingsBucket, groupsBucket, thingsBucket},
+		{billingThingsBucket, billingGroupsBucket, thingsBucket},
 		{typeThingsBucket, typesBucket, thingsBucket},
 		{policyTargetsBucket, policiesBucket, ""},
 	} {

@@ -31,6 +31,9 @@ func TestCheck(t *testing.T) {
 		{thingsBucket, "other", `{"name":"another"}`, `says that it is "another"`},
 		{policiesBucket, "empty", `{"name":"empty","default":3}`, `policy "empty" has no version 3`},
 		{certThingsBucket, "nobody/lamp", "{}", `"nobody" is not in registry/certificates`},
+		{billingThingsBucket, "nobody/lamp", "{}", `"nobody" is not in registry/billing-groups`},
+		{tagsBucket, "policy/nobody", "{}", `registry/tags has "policy/nobody", which is not there`},
+		{tagsBucket, "policy/p", "[]", `document "policy/p" of registry/tags cannot be read`},
 		{metaBucket, formatKey, "9", `format "9"`},
 	} {
 		must(t, documents.Commit(s, store.DocOp{Bucket: c.bucket, Key: c.key, Value: []byte(c.value)}))

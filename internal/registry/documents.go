@@ -17,6 +17,7 @@ import (
 //	registry/policies         POLICY                       Policy with all its versions
 //	registry/groups           GROUP                        ThingGroup, with the names of its policies and ancestors
 //	registry/types            TYPE                         ThingType
+//	registry/billing-groups   BILLINGGROUP                 BillingGroup
 //	registry/ca-certificates  CA                           CACertificate
 //	registry/by-age           certificates/asc/AGE/CERT    nothing: the order of lists, oldest first …
 //	                          certificates/desc/AGE/CERT   … and newest first (AGE is 16 hex digits); policies/…,
@@ -26,8 +27,10 @@ import (
 //	registry/policy-targets   POLICY/cert/CERT             nothing: who has the policy; POLICY/thinggroup/GROUP likewise
 //	registry/group-children   GROUP/GROUP                  nothing: the groups directly below
 //	registry/group-things     GROUP/THING                  nothing: the members; a thing's document names its groups
+//	registry/billing-things   BILLINGGROUP/THING           nothing: the members; a thing's document names its billing group
 //	registry/type-things      TYPE/THING                   nothing: the things of a type
 //	registry/ca-subjects      SUBJECT/CA                   nothing: the CAs with a subject (SHA-256 of its DER)
+//	registry/tags             RESOURCE                     the tags of a resource, "policy/p", by their keys
 //	registry/meta             registration-code            the code of CA verification certificates
 //	                          event-configurations         EventConfigurations
 //	                          logging                      Logging
@@ -42,6 +45,7 @@ const (
 	policiesBucket       = "registry/policies"
 	groupsBucket         = "registry/groups"
 	typesBucket          = "registry/types"
+	billingGroupsBucket  = "registry/billing-groups"
 	caCertificatesBucket = "registry/ca-certificates"
 	byAgeBucket          = "registry/by-age"
 	certThingsBucket     = "registry/cert-things"
@@ -49,8 +53,10 @@ const (
 	policyTargetsBucket  = "registry/policy-targets"
 	groupChildrenBucket  = "registry/group-children"
 	groupThingsBucket    = "registry/group-things"
+	billingThingsBucket  = "registry/billing-things"
 	typeThingsBucket     = "registry/type-things"
 	caSubjectsBucket     = "registry/ca-subjects"
+	tagsBucket           = "registry/tags"
 
 	formatKey = "format"
 	format    = 1

@@ -56,6 +56,7 @@ type ThingGroupSpec struct {
 	Parent      string
 	Description string
 	Attributes  map[string]string
+	Tags        []Tag
 }
 
 // ThingGroupUpdate changes a thing group.
@@ -79,7 +80,7 @@ func (r *Registry) CreateThingGroup(ctx context.Context, spec ThingGroupSpec) (*
 	defer r.names.hold(exclusive, nil)()
 	old, _, err := r.loadGroup(ctx, spec.Name)
 	if err == nil {
-		return r.sameGroup(old, spec)
+		return r.sameGroup(ctx, old, spec)
 	}
 	if !fault.Is(err, fault.NotFound) {
 		return nil, err
@@ -92,7 +93,7 @@ func (r *Registry) CreateThingGroup(ctx context.Context, spec ThingGroupSpec) (*
 		Name: spec.Name, ID: uuid.NewString(), Ancestors: ancestors, Description: spec.Description,
 		Attributes: spec.Attributes, Version: 1, Created: r.now(),
 	}
-	ops := []store.DocOp{documents.Put(groupsBucket, g.Name, g, documents.Absent)}
+	ops := append(tagged(groupTarget(g.Name).String(), spec.Tags), documents.Put(groupsBucket, g.Name, g, documents.Absent))
 	if spec.Parent != "" {
 		ops = append(ops, documents.Mark(groupChildrenBucket, spec.Parent+"/"+g.Name))
 	}
@@ -118,11 +119,18 @@ func (spec ThingGroupSpec) check() error {
 	if err := description.check(spec.Description); err != nil {
 		return err
 	}
+	if err := checkNewTags(spec.Tags); err != nil {
+		return err
+	}
 	return checkAttributes(spec.Attributes, maxGroupAttributes, "a thing group")
 }
 
-func (r *Registry) sameGroup(old *ThingGroup, spec ThingGroupSpec) (*ThingGroup, error) {
-	if old.Parent() == spec.Parent && old.Description == spec.Description && maps.Equal(old.Attributes, spec.Attributes) {
+func (r *Registry) sameGroup(ctx context.Context, old *ThingGroup, spec ThingGroupSpec) (*ThingGroup, error) {
+	same, err := r.sameTags(ctx, groupTarget(old.Name).String(), spec.Tags)
+	if err != nil {
+		return nil, err
+	}
+	if same && old.Parent() == spec.Parent && old.Description == spec.Description && maps.Equal(old.Attributes, spec.Attributes) {
 		return old, nil
 	}
 	return nil, taken(old.ID, r.ARN("thinggroup/"+old.Name), "thing group %s exists with another configuration", old.Name).

@@ -17,6 +17,9 @@ type ThingGroupFilter struct {
 
 // ListThingGroups gives thing groups in the order of their names: all of them unless f says otherwise.
 func (r *Registry) ListThingGroups(ctx context.Context, f ThingGroupFilter, p Page) (groups []ThingGroup, next string, err error) {
+	if err := groupName.checkIf(f.NamePrefix); err != nil {
+		return nil, "", err
+	}
 	if f.Parent != "" {
 		if _, _, err := r.loadGroup(ctx, f.Parent); err != nil {
 			return nil, "", err

@@ -83,17 +83,24 @@ func (r *Registry) changeMembership(ctx context.Context, operation, group, thing
 // DeleteThingGroup deletes a thing group without children. Its members stay without it, its policies are detached. A
 // group that is not there is no error, as on AWS.
 func (r *Registry) DeleteThingGroup(ctx context.Context, name string, expectedVersion *int64) error {
-	const chunk = 100 // things in one commit
 	if err := groupName.check(name); err != nil {
 		return err
 	}
+	return r.inChunks(ctx, groupThingsBucket, name, func(members []string, last bool) (bool, error) {
+		return r.deleteGroup(ctx, name, members, last, expectedVersion)
+	})
+}
+
+// inChunks calls remove with members of a group until it is done: as many as one commit takes, and whether they are the
+// last ones, with which the group itself may go.
+func (r *Registry) inChunks(ctx context.Context, bucket, group string, remove func(members []string, last bool) (done bool, err error)) error {
+	const chunk = 100 // things in one commit
 	for {
-		members, next, err := r.keysOf(ctx, groupThingsBucket, name+"/", Page{Limit: chunk})
+		members, next, err := r.keysOf(ctx, bucket, group+"/", Page{Limit: chunk})
 		if err != nil {
 			return err
 		}
-		done, err := r.deleteGroup(ctx, name, members, next == "", expectedVersion)
-		if done || err != nil {
+		if done, err := remove(members, next == ""); done || err != nil {
 			return err
 		}
 	}
@@ -120,11 +127,16 @@ func (r *Registry) deleteGroup(ctx context.Context, name string, members []strin
 			return err
 		}
 		e := r.newEvents()
-		ops, err := r.withoutMembers(ctx, g, members, e)
+		ops, err := r.withoutMembers(ctx, groupThingsBucket, name, members, func(t *Thing) {
+			if slices.Contains(t.Groups, name) { // not removed meanwhile
+				e.membership(removed, g, t)
+			}
+			t.Groups = slices.DeleteFunc(t.Groups, func(g string) bool { return g == name })
+		})
 		if err != nil {
 			return err
 		}
-		if done, err = r.areAll(ctx, name, members, last); err != nil {
+		if done, err = r.areAll(ctx, groupThingsBucket, name, members, last); err != nil {
 			return err
 		}
 		if done {
@@ -139,11 +151,11 @@ func (r *Registry) deleteGroup(ctx context.Context, name string, members []strin
 }
 
 // areAll reports whether nobody but members is in the group.
-func (r *Registry) areAll(ctx context.Context, group string, members []string, last bool) (bool, error) {
+func (r *Registry) areAll(ctx context.Context, bucket, group string, members []string, last bool) (bool, error) {
 	if !last {
 		return false, nil
 	}
-	now, _, err := r.keysOf(ctx, groupThingsBucket, group+"/", Page{})
+	now, _, err := r.keysOf(ctx, bucket, group+"/", Page{})
 	return !slices.ContainsFunc(now, func(m string) bool { return !slices.Contains(members, m) }), err
 }
 
@@ -159,10 +171,11 @@ func (r *Registry) checkDeleteGroup(ctx context.Context, g *ThingGroup, expected
 		WithRemedy("delete them first: aws iot list-thing-groups --parent-group %s", g.Name)
 }
 
-func (r *Registry) withoutMembers(ctx context.Context, group *ThingGroup, members []string, e *events) ([]store.DocOp, error) {
+// withoutMembers are the writes by which things leave a group; leave takes it out of a thing.
+func (r *Registry) withoutMembers(ctx context.Context, bucket, group string, members []string, leave func(*Thing)) ([]store.DocOp, error) {
 	var ops []store.DocOp
 	for _, m := range members {
-		ops = append(ops, documents.Remove(groupThingsBucket, group.Name+"/"+m, store.Condition{}))
+		ops = append(ops, documents.Remove(bucket, group+"/"+m, store.Condition{}))
 		t, rev, err := r.loadThing(ctx, m)
 		if fault.Is(err, fault.NotFound) {
 			continue // deleted meanwhile
@@ -170,10 +183,7 @@ func (r *Registry) withoutMembers(ctx context.Context, group *ThingGroup, member
 		if err != nil {
 			return nil, err
 		}
-		if slices.Contains(t.Groups, group.Name) { // not removed meanwhile
-			e.membership(removed, group, t)
-		}
-		t.Groups = slices.DeleteFunc(t.Groups, func(g string) bool { return g == group.Name })
+		leave(t)
 		ops = append(ops, documents.Put(thingsBucket, m, t, documents.AtRev(rev)))
 	}
 	return ops, nil
@@ -181,7 +191,7 @@ func (r *Registry) withoutMembers(ctx context.Context, group *ThingGroup, member
 
 // removal is what goes together with the group's document.
 func (g *ThingGroup) removal(rev uint64) []store.DocOp {
-	ops := []store.DocOp{documents.Remove(groupsBucket, g.Name, documents.AtRev(rev))}
+	ops := []store.DocOp{documents.Remove(groupsBucket, g.Name, documents.AtRev(rev)), untagged(groupTarget(g.Name).String())}
 	if p := g.Parent(); p != "" {
 		ops = append(ops, documents.Remove(groupChildrenBucket, p+"/"+g.Name, store.Condition{}))
 	}

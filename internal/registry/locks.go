@@ -58,6 +58,7 @@ func thingLock(name string) string     { return "thing/" + name }
 func certificateLock(id string) string { return "cert/" + id }
 func policyLock(name string) string    { return "policy/" + name }
 func groupLock(name string) string     { return "thinggroup/" + name }
+func billingLock(name string) string   { return billingGroupKind + "/" + name }
 func typeLock(name string) string      { return "thingtype/" + name }
 func caLock(id string) string          { return "cacert/" + id }
 func subjectLock(key string) string    { return "subject/" + key }

@@ -51,7 +51,7 @@ func (p *Policy) version(number int) *PolicyVersion {
 }
 
 // CreatePolicy creates a policy with version 1 as its default. Two with one name are refused, also with one document.
-func (r *Registry) CreatePolicy(ctx context.Context, name, document string) (*Policy, error) {
+func (r *Registry) CreatePolicy(ctx context.Context, name, document string, tags ...Tag) (*Policy, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -61,13 +61,17 @@ func (r *Registry) CreatePolicy(ctx context.Context, name, document string) (*Po
 	if err := checkDocument(document); err != nil {
 		return nil, err
 	}
+	if err := checkNewTags(tags); err != nil {
+		return nil, err
+	}
 	now := r.now()
 	p := &Policy{
 		Name: name, GenerationID: generationID(), Created: now, Modified: now, Default: 1, Last: 1,
 		Versions: []PolicyVersion{{Number: 1, Document: document, Created: now}},
 	}
 	defer r.names.hold([]string{policyLock(name)}, nil)()
-	err := r.commit(append(putAge(policiesKind, now, name), documents.Put(policiesBucket, name, p, documents.Absent))...)
+	ops := append(putAge(policiesKind, now, name), documents.Put(policiesBucket, name, p, documents.Absent))
+	err := r.commit(append(ops, tagged("policy/"+name, tags)...)...)
 	if fault.Is(err, fault.Conflict) {
 		return nil, taken(name, r.ARN("policy/"+name), "policy %s exists", name).
 			WithRemedy("create a version of it: aws iot create-policy-version")
@@ -110,7 +114,8 @@ func (r *Registry) DeletePolicy(ctx context.Context, name string) error {
 		if err := r.checkDeletePolicy(ctx, p); err != nil {
 			return err
 		}
-		return r.commit(append(removeAge(policiesKind, p.Created, name), documents.Remove(policiesBucket, name, documents.AtRev(rev)))...)
+		return r.commit(append(removeAge(policiesKind, p.Created, name),
+			documents.Remove(policiesBucket, name, documents.AtRev(rev)), untagged("policy/"+name))...)
 	})
 }
 

@@ -29,6 +29,8 @@ type Thing struct {
 	Version    int64             `json:"version"` // 1, and one more with each update
 	Created    time.Time         `json:"created"`
 
+	BillingGroup string `json:"billingGroup,omitempty"` // "" for none
+
 	Groups []string `json:"groups,omitempty"` // the thing groups that it was added to, in the order of their names
 }
 
@@ -37,6 +39,8 @@ type ThingSpec struct {
 	Name       string
 	Type       string // must exist; may be empty
 	Attributes map[string]string
+
+	BillingGroup string // must exist; may be empty
 }
 
 // ThingUpdate changes a thing.
@@ -56,7 +60,7 @@ func (r *Registry) CreateThing(ctx context.Context, spec ThingSpec) (*Thing, err
 	if err := checkThingAttributes(spec.Attributes, spec.Type); err != nil {
 		return nil, err
 	}
-	defer r.names.hold([]string{thingLock(spec.Name)}, []string{typeLock(spec.Type)})()
+	defer r.names.hold([]string{thingLock(spec.Name)}, []string{typeLock(spec.Type), billingLock(spec.BillingGroup)})()
 	var t *Thing
 	err := r.retry(func() (err error) {
 		if t, _, err = r.loadThing(ctx, spec.Name); err == nil {
@@ -75,7 +79,7 @@ func (r *Registry) CreateThing(ctx context.Context, spec ThingSpec) (*Thing, err
 }
 
 func (r *Registry) checkSame(old *Thing, spec ThingSpec) error {
-	if old.Type == spec.Type && maps.Equal(old.Attributes, spec.Attributes) {
+	if old.Type == spec.Type && old.BillingGroup == spec.BillingGroup && maps.Equal(old.Attributes, spec.Attributes) {
 		return nil
 	}
 	return taken(old.ID, r.ARN("thing/"+old.Name), "thing %s exists with another configuration", old.Name).
@@ -88,13 +92,20 @@ func (r *Registry) addThing(ctx context.Context, spec ThingSpec) (*Thing, error)
 			return nil, err
 		}
 	}
+	if spec.BillingGroup != "" {
+		if _, _, err := r.loadBillingGroup(ctx, spec.BillingGroup); err != nil {
+			return nil, err
+		}
+	}
 	t := &Thing{
 		Name: spec.Name, ID: uuid.NewString(), Type: spec.Type, Attributes: spec.Attributes, Version: 1, Created: r.now(),
+		BillingGroup: spec.BillingGroup,
 	}
 	e := r.newEvents()
 	e.thing(created, t)
 	e.retyped(t, "", t.Type)
-	return t, r.commitAndTell(e, append(retyped(t.Name, "", t.Type), documents.Put(thingsBucket, t.Name, t, documents.Absent))...)
+	ops := append(retyped(t.Name, "", t.Type), billed(t.BillingGroup, t.Name)...)
+	return t, r.commitAndTell(e, append(ops, documents.Put(thingsBucket, t.Name, t, documents.Absent))...)
 }
 
 // DescribeThing gives a thing.
@@ -157,6 +168,9 @@ func (r *Registry) DeleteThing(ctx context.Context, name string, expectedVersion
 				WithRemedy("detach them first: aws iot list-thing-principals, detach-thing-principal")
 		}
 		ops := append(retyped(name, t.Type, ""), documents.Remove(thingsBucket, name, documents.AtRev(rev)))
+		if t.BillingGroup != "" {
+			ops = append(ops, documents.Remove(billingThingsBucket, t.BillingGroup+"/"+name, store.Condition{}))
+		}
 		for _, g := range t.Groups {
 			ops = append(ops, documents.Remove(groupThingsBucket, g+"/"+name, store.Condition{}))
 		}
@@ -180,8 +194,8 @@ type ThingFilter struct {
 
 // ListThings gives things in the order of their names.
 func (r *Registry) ListThings(ctx context.Context, f ThingFilter, p Page) (things []Thing, next string, err error) {
-	if (f.AttributeName == "") != (f.AttributeValue == "") {
-		return nil, "", fault.New(fault.Invalid, "attributeName and attributeValue go together")
+	if err := f.check(); err != nil {
+		return nil, "", err
 	}
 	for d, err := range r.cfg.Store.List(ctx, thingsBucket, "", p.After, 0) {
 		if err != nil {
@@ -200,6 +214,19 @@ func (r *Registry) ListThings(ctx context.Context, f ThingFilter, p Page) (thing
 		things = append(things, *t)
 	}
 	return things, "", nil
+}
+
+func (f ThingFilter) check() error {
+	if (f.AttributeName == "") != (f.AttributeValue == "") {
+		return fault.New(fault.Invalid, "attributeName and attributeValue go together")
+	}
+	if err := attributeName.checkIf(f.AttributeName); err != nil {
+		return err
+	}
+	if err := attributeValue.check(f.AttributeValue); err != nil {
+		return err
+	}
+	return typeName.checkIf(f.Type)
 }
 
 func (f ThingFilter) matches(t *Thing) bool {

@@ -173,8 +173,16 @@ func TestListThings(t *testing.T) {
 			}
 		}
 	}
-	_, _, err := r.ListThings(t.Context(), ThingFilter{AttributeName: "kind"}, Page{})
-	wantKind(t, err, fault.Invalid, "")
+	for _, bad := range []ThingFilter{
+		{AttributeName: "kind"},
+		{AttributeValue: "lamp"},
+		{AttributeName: "a b", AttributeValue: "c"},
+		{Type: "a b"},
+		{AttributeName: "kind", AttributeValue: strings.Repeat("v", 801)},
+	} {
+		_, _, err := r.ListThings(t.Context(), bad, Page{})
+		wantKind(t, err, fault.Invalid, "")
+	}
 }
 
 // Two nodes on one store: no lock orders them, the store's conditions alone do.

@@ -33,6 +33,13 @@ type ThingTypeSpec struct {
 	Name        string
 	Description string
 	Searchable  []string
+	Tags        []Tag
+}
+
+// ThingTypeUpdate changes a thing type.
+type ThingTypeUpdate struct {
+	Description *string  // nil leaves it alone
+	Searchable  []string // nil leaves them alone
 }
 
 // CreateThingType creates a thing type. The same name with the same settings is no error and gives the type that is there.
@@ -44,9 +51,10 @@ func (r *Registry) CreateThingType(ctx context.Context, spec ThingTypeSpec) (*Th
 		Name: spec.Name, ID: uuid.NewString(), Description: spec.Description, Searchable: spec.Searchable, Created: r.now(),
 	}
 	defer r.names.hold([]string{typeLock(t.Name)}, nil)()
+	resource := "thingtype/" + t.Name
 	e := r.newEvents()
 	e.thingType(created, t)
-	err := r.commitAndTell(e, documents.Put(typesBucket, t.Name, t, documents.Absent))
+	err := r.commitAndTell(e, append(tagged(resource, spec.Tags), documents.Put(typesBucket, t.Name, t, documents.Absent))...)
 	if !fault.Is(err, fault.Conflict) {
 		return t, err
 	}
@@ -54,8 +62,12 @@ func (r *Registry) CreateThingType(ctx context.Context, spec ThingTypeSpec) (*Th
 	if err != nil {
 		return nil, err
 	}
-	if old.Description != spec.Description || !slices.Equal(old.Searchable, spec.Searchable) {
-		return nil, taken(old.ID, r.ARN("thingtype/"+old.Name), "thing type %s exists with another configuration", old.Name)
+	same, err := r.sameTags(ctx, resource, spec.Tags)
+	if err != nil {
+		return nil, err
+	}
+	if !same || old.Description != spec.Description || !slices.Equal(old.Searchable, spec.Searchable) {
+		return nil, taken(old.ID, r.ARN(resource), "thing type %s exists with another configuration", old.Name)
 	}
 	return old, nil
 }
@@ -64,18 +76,55 @@ func (spec ThingTypeSpec) check() error {
 	if err := typeName.check(spec.Name); err != nil {
 		return err
 	}
-	if err := description.check(spec.Description); err != nil {
+	if err := checkNewTags(spec.Tags); err != nil {
 		return err
 	}
-	if len(spec.Searchable) > maxSearchable {
-		return fault.New(fault.Invalid, "%d searchable attributes, at most %d are allowed", len(spec.Searchable), maxSearchable)
+	return checkTypeProperties(spec.Description, spec.Searchable)
+}
+
+func checkTypeProperties(words string, searchable []string) error {
+	if err := description.check(words); err != nil {
+		return err
 	}
-	for _, name := range spec.Searchable {
+	if len(searchable) > maxSearchable {
+		return fault.New(fault.Invalid, "%d searchable attributes, at most %d are allowed", len(searchable), maxSearchable)
+	}
+	for _, name := range searchable {
 		if err := attributeName.check(name); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// UpdateThingType changes what a thing type says of itself; its things stay as they are.
+func (r *Registry) UpdateThingType(ctx context.Context, name string, u ThingTypeUpdate) error {
+	return r.changeType(ctx, name, func(t *ThingType) (bool, error) {
+		if u.Description != nil {
+			t.Description = *u.Description
+		}
+		if u.Searchable != nil {
+			t.Searchable = u.Searchable
+		}
+		return true, checkTypeProperties(t.Description, t.Searchable)
+	})
+}
+
+// changeType rewrites a type's document, unless change says that nothing is to be changed.
+func (r *Registry) changeType(ctx context.Context, name string, change func(t *ThingType) (bool, error)) error {
+	defer r.names.hold([]string{typeLock(name)}, nil)()
+	return r.retry(func() error {
+		t, rev, err := r.loadType(ctx, name)
+		if err != nil {
+			return err
+		}
+		if changed, err := change(t); !changed || err != nil {
+			return err
+		}
+		e := r.newEvents()
+		e.thingType(updated, t)
+		return r.commitAndTell(e, documents.Put(typesBucket, name, t, documents.AtRev(rev)))
+	})
 }
 
 // DescribeThingType gives a thing type.
@@ -86,6 +135,9 @@ func (r *Registry) DescribeThingType(ctx context.Context, name string) (*ThingTy
 
 // ListThingTypes gives thing types in the order of their names, only the one with a name if that is not empty.
 func (r *Registry) ListThingTypes(ctx context.Context, name string, p Page) (types []ThingType, next string, err error) {
+	if err := typeName.checkIf(name); err != nil {
+		return nil, "", err
+	}
 	for d, err := range r.cfg.Store.List(ctx, typesBucket, name, p.After, 0) {
 		if err != nil {
 			return nil, "", err
@@ -107,19 +159,15 @@ func (r *Registry) ListThingTypes(ctx context.Context, name string, p Page) (typ
 
 // DeprecateThingType keeps a type from being taken by further things; undo allows it again.
 func (r *Registry) DeprecateThingType(ctx context.Context, name string, undo bool) error {
-	defer r.names.hold([]string{typeLock(name)}, nil)()
-	return r.retry(func() error {
-		t, rev, err := r.loadType(ctx, name)
-		if err != nil || t.Deprecated.IsZero() == undo {
-			return err
+	return r.changeType(ctx, name, func(t *ThingType) (bool, error) {
+		if t.Deprecated.IsZero() == undo {
+			return false, nil
 		}
 		t.Deprecated = time.Time{}
 		if !undo {
 			t.Deprecated = r.now()
 		}
-		e := r.newEvents()
-		e.thingType(updated, t)
-		return r.commitAndTell(e, documents.Put(typesBucket, name, t, documents.AtRev(rev)))
+		return true, nil
 	})
 }
 
@@ -149,7 +197,7 @@ func (r *Registry) DeleteThingType(ctx context.Context, name string) error {
 		}
 		e := r.newEvents()
 		e.thingType(deleted, t)
-		return r.commitAndTell(e, documents.Remove(typesBucket, name, documents.AtRev(rev)))
+		return r.commitAndTell(e, documents.Remove(typesBucket, name, documents.AtRev(rev)), untagged("thingtype/"+name))
 	})
 }
 
