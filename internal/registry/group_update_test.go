@@ -68,3 +68,54 @@ func TestUpdateThingGroupsForThing(t *testing.T) {
 		t.Error(problems, err)
 	}
 }
+
+// One step tells of each membership that it ends or begins, and of no other.
+func TestEventsOfUpdatedGroups(t *testing.T) {
+	t.Parallel()
+	w := newTeller(t, ThingGroupMembershipEvents)
+	newThings(t, w.Registry, "lamp")
+	newGroups(t, w.Registry, "a", "b", "c")
+	topics := func() (all []string) {
+		for _, e := range w.take() {
+			all = append(all, strings.TrimPrefix(e.topic, "$aws/events/thingGroupMembership/thingGroup/"))
+		}
+		return all
+	}
+	for _, c := range []struct {
+		add, remove []string
+		want        string
+	}{
+		{[]string{"a", "b", "a"}, nil, "a/thing/lamp/added b/thing/lamp/added"},
+		{[]string{"b", "c"}, []string{"a"}, "a/thing/lamp/removed c/thing/lamp/added"},
+		{[]string{"c", "nobody"}, []string{"b"}, ""},
+		{[]string{"c"}, []string{"a"}, ""},
+	} {
+		if err := w.UpdateThingGroupsForThing(t.Context(), "lamp", c.add, c.remove); err != nil && c.want != "" {
+			t.Error(err)
+		}
+		if got := strings.Join(topics(), " "); got != c.want {
+			t.Errorf("+%v -%v: told %s, want %s", c.add, c.remove, got, c.want)
+		}
+	}
+}
+
+// What is updated of a type is told; billing groups and tags are not AWS's events.
+func TestEventsOfTypesAndBilling(t *testing.T) {
+	t.Parallel()
+	w := newTeller(t, EventTypes()...)
+	ctx := t.Context()
+	_, err := w.CreateThingType(ctx, ThingTypeSpec{Name: "bulb", Tags: []Tag{{"a", "b"}}})
+	must(t, err)
+	newThings(t, w.Registry, "lamp")
+	w.take()
+	words := "glows"
+	must(t, w.UpdateThingType(ctx, "bulb", ThingTypeUpdate{Description: &words}))
+	if told := w.take(); len(told) != 1 || told[0].topic != "$aws/events/thingType/bulb/updated" || !strings.Contains(string(told[0].payload), words) {
+		t.Errorf("told %v", told)
+	}
+	newBillingGroups(t, w.Registry, "north")
+	must(t, w.AddThingToBillingGroup(ctx, "north", "lamp"))
+	must(t, w.TagResource(ctx, w.ARN("thingtype/bulb"), []Tag{{"a", "c"}}))
+	must(t, w.DeleteBillingGroup(ctx, "north", nil))
+	w.expect()
+}
