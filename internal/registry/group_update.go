@@ -63,7 +63,6 @@ func (r *Registry) leaveGroups(ctx context.Context, t *Thing, groups []string, e
 			return nil, err
 		}
 		if i, there := slices.BinarySearch(t.Groups, name); there {
-			e.membership(removed, g, t)
 			t.Groups = slices.Delete(t.Groups, i, i+1)
 			e.membership(removed, g, t)
 			ops = append(ops, documents.Remove(groupThingsBucket, name+"/"+t.Name, store.Condition{}))
