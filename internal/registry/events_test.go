@@ -139,6 +139,8 @@ func TestThingTypeEvents(t *testing.T) {
 			`,"searchableAttributes":["floor"],"description":"all of them"}`
 	}
 	w.expect("$aws/events/thingType/lamps/created", told("CREATED", `"isDeprecated":false,"deprecationDate":null`))
+	must(t, w.UpdateThingType(ctx, "lamps", ThingTypeUpdate{Searchable: []string{"floor"}}))
+	w.expect("$aws/events/thingType/lamps/updated", told("UPDATED", `"isDeprecated":false,"deprecationDate":null`))
 	date := fmt.Sprint(w.now.Add(1000))
 	must(t, w.DeprecateThingType(ctx, "lamps", false))
 	events := w.take()
@@ -193,8 +195,10 @@ func TestMembershipEvents(t *testing.T) {
 	ctx := t.Context()
 	group, err := w.CreateThingGroup(ctx, ThingGroupSpec{Name: "house"})
 	must(t, err)
+	join := func() error { return w.AddThingToThingGroup(ctx, "house", "lamp") }
 	for _, end := range []func() error{
 		func() error { return w.RemoveThingFromThingGroup(ctx, "house", "lamp") },
+		func() error { return w.UpdateThingGroupsForThing(ctx, "lamp", nil, []string{"house"}) },
 		func() error { return w.DeleteThing(ctx, "lamp", nil) },
 		func() error { return w.DeleteThingGroup(ctx, "house", nil) },
 	} {
@@ -205,10 +209,11 @@ func TestMembershipEvents(t *testing.T) {
 			return head("THING_GROUP_MEMBERSHIP", operation) + `"groupArn":"` + w.ARN("thinggroup/house") + `","groupId":"` + group.ID +
 				`","thingArn":"` + w.ARN("thing/lamp") + `","thingId":"` + thing.ID + `","membershipId":"` + id + `"}`
 		}
-		must(t, w.AddThingToThingGroup(ctx, "house", "lamp"))
+		must(t, join())
 		w.expect("$aws/events/thingGroupMembership/thingGroup/house/thing/lamp/added", told("ADDED"))
 		must(t, end())
 		w.expect("$aws/events/thingGroupMembership/thingGroup/house/thing/lamp/removed", told("REMOVED"))
+		join = func() error { return w.UpdateThingGroupsForThing(ctx, "lamp", []string{"house"}, nil) }
 	}
 }
 

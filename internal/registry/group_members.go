@@ -131,7 +131,7 @@ func (r *Registry) deleteGroup(ctx context.Context, name string, members []strin
 			if slices.Contains(t.Groups, name) { // not removed meanwhile
 				e.membership(removed, g, t)
 			}
-			t.Groups = slices.DeleteFunc(t.Groups, func(group string) bool { return group == name })
+			t.Groups = slices.DeleteFunc(t.Groups, func(g string) bool { return g == name })
 		})
 		if err != nil {
 			return err

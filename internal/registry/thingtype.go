@@ -50,8 +50,8 @@ func (r *Registry) CreateThingType(ctx context.Context, spec ThingTypeSpec) (*Th
 	t := &ThingType{
 		Name: spec.Name, ID: uuid.NewString(), Description: spec.Description, Searchable: spec.Searchable, Created: r.now(),
 	}
-	resource := "thingtype/" + t.Name
 	defer r.names.hold([]string{typeLock(t.Name)}, nil)()
+	resource := "thingtype/" + t.Name
 	e := r.newEvents()
 	e.thingType(created, t)
 	err := r.commitAndTell(e, append(tagged(resource, spec.Tags), documents.Put(typesBucket, t.Name, t, documents.Absent))...)
