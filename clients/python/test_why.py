@@ -1,11 +1,10 @@
 """`thingwire why` explains what clients run into: every cause of AWS's tables of refused operations (message-broker facts
 2.7) and of disconnectReason (6.3). What a throttle does (2.8) is in test_why_throttled.py.
 
-Causes that nothing can bring about yet, so that no test is here:
+Causes that no test is here for:
 
 - a custom authorizer that says no (2.7) and CUSTOMAUTH_TTL_EXPIRATION: there are no custom authorizers
-- WEBSOCKET_TTL_EXPIRATION, and a WebSocket close frame as CLIENT_INITIATED_DISCONNECT: there is no MQTT over WebSocket
-- API_INITIATED_DISCONNECT: there is no DeleteConnection
+- WEBSOCKET_TTL_EXPIRATION: the shortest session lasts 15 minutes; the Go tests of the gateway let them pass at once
 
 SERVER_ERROR needs a disk that fails below the server: the Go tests of the broker have one, a client has not.
 """
@@ -13,7 +12,7 @@ SERVER_ERROR needs a disk that fails below the server: the Go tests of the broke
 import json
 
 import pytest
-from harness import mosquitto, rawmqtt
+from harness import aws, mosquitto, rawmqtt
 from harness.certificates import self_made
 from harness.journal import Journal
 from harness.paho import V3, V5, Client, Will
@@ -248,6 +247,15 @@ class TestEnds:
         Client.open(server, thing, client_id, version).drop()
         told = journal.told(client_id, eventType="Disconnect", disconnectReason="CONNECTION_LOST")
         told.explains("without DISCONNECT", ["network", "power"])
+
+    @VERSIONS
+    def test_deleted_by_the_api(self, server, thing, journal, unique, version):
+        client_id = unique("deleted")
+        with Client.open(server, thing, client_id, version) as client:
+            aws.client(server, "iot-data").delete_connection(clientId=client_id)
+            assert client.closed.wait(20)
+        told = journal.told(client_id, eventType="Disconnect", disconnectReason="API_INITIATED_DISCONNECT")
+        told.explains("DeleteConnection", "ask who operates this server")
 
     @VERSIONS
     def test_duplicate_client_id(self, server, thing, journal, unique, version):
