@@ -27,7 +27,7 @@ type Failure struct {
 func (f *Failure) Write(w http.ResponseWriter) {
 	Begin(w)
 	w.Header()["X-Amzn-Errortype"] = []string{f.Name}
-	WriteJSON(w, f.Status, f)
+	WriteBody(w, f.Status, f.Body())
 }
 
 // Body is the JSON text of the failure.

@@ -36,6 +36,13 @@ func (p *Peer) CertificateID() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// Locate says in a journal entry from where the peer came.
+func (p *Peer) Locate(e *journal.Entry) {
+	if p.Addr.IsValid() {
+		e.SourceIP, e.SourcePort = p.Addr.Addr().String(), p.Addr.Port()
+	}
+}
+
 type peerKey struct{}
 
 // PeerOf is the peer of a request that the gateway has handed to its HTTP handler, by the request's context.

@@ -79,9 +79,7 @@ func (c *replayConn) refuse(status int, words string) []byte {
 		Listener: string(c.peer.Listener), ServerName: c.peer.Domain,
 	}
 	e.Because(err)
-	if c.peer.Addr.IsValid() {
-		e.SourceIP, e.SourcePort = c.peer.Addr.Addr().String(), c.peer.Addr.Port()
-	}
+	c.peer.Locate(&e)
 	c.gateway.record(e)
 	body := f.Body()
 	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nx-amzn-ErrorType: %s\r\nx-amzn-RequestId: %s\r\n"+

@@ -64,11 +64,9 @@ func (g *Gateway) noteUpgrade(r *http.Request, trace string, err error) {
 	p := PeerOf(r.Context())
 	e := journal.Entry{
 		EventType: journal.AuthNError, LogLevel: journal.LevelError, Protocol: "HTTP", TraceID: trace,
-		Listener: string(p.Listener), ServerName: p.Domain, SourcePort: p.Addr.Port(), Reason: awsapi.LogReason(err),
+		Listener: string(p.Listener), ServerName: p.Domain, Reason: awsapi.LogReason(err),
 	}
-	if p.Addr.IsValid() {
-		e.SourceIP = p.Addr.Addr().String()
-	}
+	p.Locate(&e)
 	if awsapi.Signed(r) {
 		e.AuthType, e.PrincipalID = "AWS_SIGV4", awsapi.ClaimedKey(r)
 	}

@@ -51,7 +51,7 @@ func (d *httpDoor) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		p.refuse(w, req, err)
 		return
 	}
-	if by.Identity != nil {
+	if by.Identity != nil && !p.notes { // a plane that notes has the broker ask, and tells by itself
 		by.Denied = func(denied awsapi.Denial) { d.noteDenied(w, req, &by, denied) }
 	}
 	p.serve(w, req, by)
@@ -87,13 +87,12 @@ func deviceCaller(id *registry.Identity, peer *gateway.Peer) awsapi.Caller {
 
 // noteDenied records an operation that the policies of a signer refused, under the access key.
 func (d *httpDoor) noteDenied(w http.ResponseWriter, req *http.Request, by *awsapi.Caller, denied awsapi.Denial) {
+	peer := gateway.PeerOf(req.Context())
 	e := broker.Entry(journal.Entry{
 		EventType: journal.APICall, LogLevel: journal.LevelError, Protocol: "HTTP", TraceID: awsapi.RequestID(w),
-		PrincipalID: by.Identity.AccessKeyID, AuthType: "AWS_SIGV4", Listener: string(gateway.ListenerOf(req.Context())), Packet: denied.Action,
+		PrincipalID: by.Identity.AccessKeyID, AuthType: "AWS_SIGV4", Listener: string(peer.Listener), Packet: denied.Action,
 	}, &broker.DeniedError{Fault: denied.Err, Action: denied.Action, Decision: denied.Decision})
-	if peer := gateway.PeerOf(req.Context()); peer.Addr.IsValid() {
-		e.SourceIP, e.SourcePort = peer.Addr.Addr().String(), peer.Addr.Port()
-	}
+	peer.Locate(&e)
 	d.rooms.journal.Record(e)
 }
 
@@ -113,9 +112,7 @@ func (d *httpDoor) note(w http.ResponseWriter, req *http.Request, err error) {
 	} else if id := peer.CertificateID(); id != "" {
 		e.AuthType, e.PrincipalID = "AWS_X509", id
 	}
-	if peer.Addr.IsValid() {
-		e.SourceIP, e.SourcePort = peer.Addr.Addr().String(), peer.Addr.Port()
-	}
+	peer.Locate(&e)
 	d.rooms.journal.Record(e)
 	d.log.InfoContext(req.Context(), "request refused", slog.String("request", e.TraceID), slog.String("from", peer.Addr.String()),
 		slog.String("cause", e.Cause))

@@ -18,7 +18,7 @@ type plane struct {
 	maxBody  int64    // bytes
 	handler  http.Handler
 	refuse   func(http.ResponseWriter, *http.Request, error) // writes a refusal as this plane's clients read it
-	notes    bool                                            // refuse writes to the journal what is not about who sent it
+	notes    bool                                            // it writes its own refusals to the journal
 }
 
 // planes are all of them. Their paths do not collide, but for POST /, where the services of the Query protocol tell each
