@@ -32,6 +32,11 @@ var rooms = []room{
 	{"internal/topic", []string{"internal/fault"}, "topic is knowledge of names and filters: it does not know what a session is"},
 	{"internal/policy", []string{"internal/fault"}, "policy is knowledge of documents: what it needs to know of a connection is handed to it"},
 	{"internal/sigfox/payload", []string{"internal/fault"}, "payload is knowledge of a grammar: it knows fields and bits, nothing of devices and callbacks"},
+	{
+		"internal/sigfox/template",
+		[]string{"internal/fault", "internal/sigfox/payload"},
+		"template is knowledge of texts with variables: it renders them, it neither sends nor knows where values come from",
+	},
 	{"internal/sigv4", []string{"internal/fault"}, "sigv4 is knowledge of signatures: it asks a function for the secret of a key id"},
 	{"internal/store", []string{"internal/fault"}, "store is a contract: it knows nothing of topics, packets or policies"},
 	{"internal/store/mem", []string{"internal/fault", "internal/store"}, "a driver knows the contract and nothing else"},
