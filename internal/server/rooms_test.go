@@ -32,6 +32,7 @@ var rooms = []room{
 	{"internal/topic", []string{"internal/fault"}, "topic is knowledge of names and filters: it does not know what a session is"},
 	{"internal/policy", []string{"internal/fault"}, "policy is knowledge of documents: what it needs to know of a connection is handed to it"},
 	{"internal/sigfox/payload", []string{"internal/fault"}, "payload is knowledge of a grammar: it knows fields and bits, nothing of devices and callbacks"},
+	{"internal/sigfox/modem", nil, "modem knows a serial line and a radio that is handed to it: not where the line ends nor what a backend is"},
 	{
 		"internal/sigfox/template",
 		[]string{"internal/fault", "internal/sigfox/payload"},
