@@ -53,6 +53,14 @@ var rooms = []room{
 		"broker knows messages, not packets (mqtt), and is handed callers whose policies are compiled (registry)",
 	},
 	{
+		"internal/sigfox/backend",
+		[]string{
+			"internal/fault", "internal/journal", "internal/sigfox/delivery", "internal/sigfox/payload", "internal/sigfox/template",
+			"internal/store", "internal/store/documents",
+		},
+		"backend is Sigfox's durable state and what drives it: it is handed a sender, and knows neither HTTP nor MQTT",
+	},
+	{
 		"internal/awsapi",
 		[]string{"internal/fault", "internal/iam", "internal/policy", "internal/sigv4"},
 		"awsapi is the wire that HTTP doors share: it knows who signed and how answers look, not what is asked",
