@@ -80,6 +80,11 @@ var rooms = []room{
 		[]string{"internal/awsapi", "internal/broker", "internal/fault", "internal/journal", "internal/policy", "internal/topic"},
 		"dataplane is a door: it decodes requests of iot-data, calls the broker and encodes; it sees no packets and no sockets",
 	},
+	{
+		"internal/sigfox/delivery",
+		[]string{"internal/fault", "internal/sigv4"},
+		"delivery sends what is rendered and says what became of it: it knows no devices, templates, stores or retries",
+	},
 	{"internal/server", []string{"internal/..."}, "server builds the rooms and runs them; it may see all of internal and nothing public"},
 	{"device", nil, "device is for programs on devices: it knows nothing of the server and so is an honest witness of it"},
 	{"device/sensor", nil, "a sensor knows nothing of the server"},
@@ -124,12 +129,12 @@ var walls = []wall{
 	{"testing", []string{"internal/store/storetest", "thingwiretest"}, "testing in a binary drags its flags along"},
 	{
 		"net/http",
-		[]string{"internal/sigv4", "internal/awsapi", "internal/gateway", "internal/control", "internal/dataplane", "internal/server", "cmd/thingwire", "device", "thingwiretest"},
-		"HTTP ends at the doors",
+		[]string{"internal/sigv4", "internal/awsapi", "internal/gateway", "internal/control", "internal/dataplane", "internal/sigfox/delivery", "internal/server", "cmd/thingwire", "device", "thingwiretest"},
+		"HTTP ends at the doors; callbacks leave by one of them",
 	},
 	{
 		"crypto/tls",
-		[]string{"internal/registry", "internal/gateway", "internal/control", "internal/server", "cmd/thingwire", "device", "thingwiretest"},
+		[]string{"internal/registry", "internal/gateway", "internal/control", "internal/sigfox/delivery", "internal/server", "cmd/thingwire", "device", "thingwiretest"},
 		"TLS ends at the doors; the registry makes the certificates they show",
 	},
 	{
