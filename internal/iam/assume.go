@@ -37,6 +37,7 @@ type AssumedRole struct {
 	ARN        string // arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION
 	ID         string // AROA…:SESSION
 	PolicySize int    // of the session's policy, per cent of what is allowed
+	TokenUse   int    // of the token, per cent of what is allowed
 }
 
 // AssumeRole gives a session of a role to whom its trust policy and the caller's own policies allow it. vars are what
@@ -73,9 +74,13 @@ func (d *Directory) AssumeRole(ctx context.Context, by *Identity, vars policy.Va
 	}
 	return &AssumedRole{
 		Session: Session{AccessKeyID: id, Secret: Secret(c.Secret), Token: Secret(token), Expires: c.expires()},
-		ARN:     d.sessionARN(r.Name, a.SessionName), ID: r.ID + ":" + a.SessionName, PolicySize: (100*len(a.Policy) + maxSessionPolicy - 1) / maxSessionPolicy,
+		ARN:     d.sessionARN(r.Name, a.SessionName), ID: r.ID + ":" + a.SessionName,
+		PolicySize: percent(len([]rune(a.Policy)), maxSessionPolicy), TokenUse: percent(len(token), maxToken),
 	}, nil
 }
+
+// percent rounds up.
+func percent(part, of int) int { return (100*part + of - 1) / of }
 
 var (
 	externalID = regexp.MustCompile(`^[\w+=,.@:/-]{2,}$`)

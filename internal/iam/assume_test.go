@@ -15,7 +15,6 @@ const sigfox = "999999999999"
 
 // Who may assume a role: its trust policy, and for whom it does not name, their own policies.
 func TestWhoMayAssumeARole(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	all, _ := w.user("all")
@@ -97,7 +96,6 @@ func TestWhoMayAssumeARole(t *testing.T) {
 }
 
 func TestAssumeRoleRefused(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	key, _ := w.user("u")
 	r := w.role("cloud", trusting(ownRoot, ""))

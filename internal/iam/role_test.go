@@ -89,7 +89,6 @@ func TestRoles(t *testing.T) {
 }
 
 func TestRolesRefused(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	good := iam.NewRole{Name: "r", Trust: trusting(ownRoot, "")}
 	many := make([]iam.Tag, 51)
@@ -243,7 +242,6 @@ func (w *world) try(id, token string, a iam.Assumption) (*iam.AssumedRole, error
 
 // A session may at most what its own policy says, of what its role may.
 func TestSessionPolicies(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	key, _ := w.user("u")

@@ -52,7 +52,6 @@ func TestPrincipals(t *testing.T) {
 }
 
 func TestTrustPoliciesRefused(t *testing.T) {
-	t.Parallel()
 	for name, c := range map[string]struct{ text, words string }{
 		"no principal":         {`{"Statement":{"Effect":"Allow","Action":"sts:AssumeRole"}}`, "has no Principal"},
 		"a resource":           {trustHead + `"Principal":"*","Resource":"*"}]}`, "Has prohibited field Resource"},
