@@ -137,7 +137,7 @@ func TestLimitsHoldAfterRendering(t *testing.T) {
 		value string
 	}{
 		{URL, "https://h/{operatorName}", long},
-		{BatchURL, "https://h/{batch}", long},
+		{BatchURL, "https://h/{batch}", strings.Repeat(long, 8)},
 		{HeaderValue, "{operatorName}", strings.Repeat("a", MaxHeaderValue+1)},
 		{JSONBody, `"{operatorName}"`, strings.Repeat("a", MaxBody-1)},
 		{TextBody, "{operatorName}{operatorName}", strings.Repeat("a", MaxBody)},
