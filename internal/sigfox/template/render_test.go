@@ -240,3 +240,17 @@ func checkURLUnchanged(t *testing.T, skeleton, got string) {
 		t.Fatalf("%q became %q", skeleton, got)
 	}
 }
+
+func BenchmarkRender(b *testing.B) {
+	body, err := Parse(seedBody, Uplink, config(b, seedConfig), JSONBody)
+	if err != nil {
+		b.Fatal(err)
+	}
+	v := seedValues(b, []byte{0x41, 0xC8, 0xCC, 0xCD})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := body.Render(v); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
