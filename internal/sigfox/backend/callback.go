@@ -29,13 +29,13 @@ type Callback struct {
 	PayloadConfig string `json:"payloadConfig,omitempty"`
 
 	// Of URL and BATCH_URL.
-	URL         string            `json:"url,omitempty"`
-	Method      string            `json:"httpMethod,omitempty"`
-	Headers     []template.Header `json:"headers,omitempty"`
-	SendSNI     bool              `json:"sendSni,omitempty"`
-	ContentType string            `json:"contentType,omitempty"`
-	Body        string            `json:"bodyTemplate,omitempty"` // of AWS_IOT too
-	LinePattern string            `json:"linePattern,omitempty"`  // of BATCH_URL
+	URL         string   `json:"url,omitempty"`
+	Method      string   `json:"httpMethod,omitempty"`
+	Headers     []Header `json:"headers,omitempty"`
+	SendSNI     bool     `json:"sendSni,omitempty"`
+	ContentType string   `json:"contentType,omitempty"`
+	Body        string   `json:"bodyTemplate,omitempty"` // of AWS_IOT too
+	LinePattern string   `json:"linePattern,omitempty"`  // of BATCH_URL
 
 	// Of AWS_IOT (reference, 8.1). The external id is the backend's: nobody chooses it.
 	RoleARN    string `json:"roleArn,omitempty"`
@@ -45,6 +45,12 @@ type Callback struct {
 
 	Created time.Time `json:"created"`
 	Edited  time.Time `json:"edited"`
+}
+
+// Header is one header of a callback.
+type Header struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // Kind is what the callback fires on.
