@@ -216,7 +216,7 @@ func (b *Backend) EditCallback(ctx context.Context, typeID, id string, change fu
 	return b.callbackStatus(ctx, t, &c)
 }
 
-// DeleteCallback deletes a callback; what is owed to it is given up.
+// DeleteCallback deletes a callback; what is owed to it is given up when it would be due.
 func (b *Backend) DeleteCallback(ctx context.Context, typeID, id string) error {
 	b.editing.Lock()
 	defer b.editing.Unlock()
@@ -233,11 +233,7 @@ func (b *Backend) DeleteCallback(ctx context.Context, typeID, id string) error {
 		t.DownlinkHook = ""
 		ops = append(ops, documents.Put(deviceTypesBucket, typeID, t, documents.AtRev(typeRev)))
 	}
-	if err := b.commit(ops...); err != nil {
-		return err
-	}
-	b.lanes.wake(id)
-	return nil
+	return b.commit(ops...)
 }
 
 // SelectDownlink makes a BIDIR callback the one of its device type that is asked for downlinks.
