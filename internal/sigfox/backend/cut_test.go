@@ -71,6 +71,7 @@ func TestCutAfterEveryOperation(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
 			c := &cutter{disk: vfs.NewCrashableMem(), luck: rand.New(rand.NewPCG(seed, 1)), acked: map[uint64]bool{}}
 			cfg := Config{Sender: &moody{luck: rand.New(rand.NewPCG(seed, 2))}, Speed: 20_000}
 			cutWorkload(t, c, cfg)
