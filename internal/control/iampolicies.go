@@ -1,9 +1,6 @@
 package control
 
-import (
-	"net/url"
-	"strings"
-)
+import "context"
 
 const (
 	longestPolicyName     = 128
@@ -38,16 +35,21 @@ func getUserPolicy(c *queryCall) (any, error) {
 	return struct {
 		UserName       string
 		PolicyName     string
-		PolicyDocument string // percent-encoded: SDKs decode it (RFC 3986, no plus for a space)
-	}{c.user, p.Name, strings.ReplaceAll(url.QueryEscape(p.Document), "+", "%20")}, nil
+		PolicyDocument string
+	}{c.user, p.Name, escaped(p.Document)}, nil
 }
 
 func listUserPolicies(c *queryCall) (any, error) {
+	return c.listPolicyNames(c.keys().ListUserPolicies, c.user)
+}
+
+// listPolicyNames answers with the names of the inline policies of a user or a role.
+func (c *queryCall) listPolicyNames(list func(context.Context, string) ([]string, error), owner string) (any, error) {
 	page, err := c.page()
 	if err != nil {
 		return nil, err
 	}
-	names, err := c.keys().ListUserPolicies(c.Context(), c.user)
+	names, err := list(c.Context(), owner)
 	if err != nil {
 		return nil, err
 	}

@@ -87,6 +87,7 @@ type queryCall struct {
 	form   queryForm
 	caller awsapi.Caller
 	user   string // whom it is about, where it is about a user
+	role   string // the same of a role
 }
 
 func (c *queryCall) keys() *iam.Directory { return c.cfg.Keys }
@@ -99,6 +100,10 @@ func (c *queryCall) resource() (string, error) {
 		return "", nil
 	case aboutUsers:
 		return c.keys().UserARN(""), nil
+	case aboutRoles:
+		return c.keys().RoleARN("/", ""), nil
+	case aboutRole:
+		return c.findRole()
 	case aboutUser, aboutUserOrCaller:
 		if err := c.findUser(); err != nil {
 			return "", err
@@ -110,7 +115,7 @@ func (c *queryCall) resource() (string, error) {
 func (c *queryCall) findUser() error {
 	name, given := c.form.optional("UserName")
 	if !given && c.op.about == aboutUserOrCaller {
-		if c.caller.Identity == nil {
+		if c.caller.Identity == nil || c.caller.Identity.Name == "" {
 			return invalid("Must specify userName when calling with non-User credentials")
 		}
 		name, given = c.caller.Identity.Name, true
@@ -129,10 +134,33 @@ func (c *queryCall) findUser() error {
 	return err
 }
 
+// findRole gives the ARN of the role that the call is about. One that is not there has the path that it is to get.
+func (c *queryCall) findRole() (string, error) {
+	name, given := c.form.optional("RoleName")
+	if !given {
+		return "", missing("RoleName")
+	}
+	c.role = name
+	r, err := c.keys().GetRole(c.Context(), name)
+	if fault.Is(err, fault.NotFound) {
+		path, given := c.form.optional("Path")
+		if !given || c.op.name != "CreateRole" {
+			path = rootPath
+		}
+		return c.keys().RoleARN(path, name), nil // it is told to those who may ask
+	}
+	if err != nil {
+		return "", err
+	}
+	c.role = r.Name
+	return r.ARN, nil
+}
+
 // checkSession keeps sessions of GetSessionToken away from IAM, as AWS does with those that were taken without a second
-// factor (STS API reference, GetSessionToken): who finds one cannot make a key of it that lasts.
+// factor (STS API reference, GetSessionToken): who finds one cannot make a key of it that lasts. A role's sessions may
+// what the role may.
 func (c *queryCall) checkSession() error {
-	if id := c.caller.Identity; c.op.service != iamService || id == nil || !id.Session() {
+	if id := c.caller.Identity; c.op.service != iamService || id == nil || !id.Session() || id.Role != "" {
 		return nil
 	}
 	return fault.Wrap(fault.Unauthenticated, iam.ErrUnrecognizedClient, "The security token included in the request is invalid").

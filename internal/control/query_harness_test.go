@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,6 +117,14 @@ func (w *queryWorld) as(caller awsapi.Caller, r *http.Request) *httptest.Respons
 	answer := httptest.NewRecorder()
 	door.ServeHTTP(answer, r.WithContext(awsapi.WithCaller(r.Context(), caller)))
 	return answer
+}
+
+// formOf is a request with a form.
+func formOf(t testing.TB, form string) *http.Request {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(form))
+	r.Header.Set("Content-Type", formType)
+	return r
 }
 
 func must[T any](t testing.TB) func(T, error) T {

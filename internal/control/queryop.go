@@ -30,6 +30,8 @@ const (
 	aboutUsers                     // all users
 	aboutUser                      // the user UserName
 	aboutUserOrCaller              // the user UserName, else the one who signed
+	aboutRoles                     // all roles
+	aboutRole                      // the role RoleName
 )
 
 // queryOperation is one row of the table of the Query protocol.
@@ -49,6 +51,10 @@ func queryOperations() []queryOperation {
 		{stsService, "GetCallerIdentity", aboutNothing, nil, getCallerIdentity},
 		{stsService, "GetSessionToken", aboutNothing, []string{"SerialNumber", "TokenCode"}, getSessionToken},
 
+		{stsService, "AssumeRole", aboutNothing, []string{
+			"PolicyArns", "Tags", "TransitiveTagKeys", "SerialNumber", "TokenCode", "SourceIdentity", "ProvidedContexts", "MinimumSessionTokenSize",
+		}, assumeRole},
+
 		{iamService, "CreateUser", aboutUser, []string{"PermissionsBoundary", "Tags"}, createUser},
 		{iamService, "GetUser", aboutUserOrCaller, nil, getUser},
 		{iamService, "ListUsers", aboutUsers, nil, listUsers},
@@ -63,6 +69,25 @@ func queryOperations() []queryOperation {
 		{iamService, "GetUserPolicy", aboutUser, nil, getUserPolicy},
 		{iamService, "ListUserPolicies", aboutUser, nil, listUserPolicies},
 		{iamService, "DeleteUserPolicy", aboutUser, nil, deleteUserPolicy},
+
+		{iamService, "CreateRole", aboutRole, []string{"PermissionsBoundary"}, createRole},
+		{iamService, "GetRole", aboutRole, nil, getRole},
+		{iamService, "ListRoles", aboutRoles, nil, listRoles},
+		{iamService, "UpdateRole", aboutRole, nil, updateRole},
+		{iamService, "UpdateRoleDescription", aboutRole, nil, updateRoleDescription},
+		{iamService, "UpdateAssumeRolePolicy", aboutRole, nil, updateAssumeRolePolicy},
+		{iamService, "DeleteRole", aboutRole, nil, deleteRole},
+		{iamService, "PutRolePolicy", aboutRole, nil, putRolePolicy},
+		{iamService, "GetRolePolicy", aboutRole, nil, getRolePolicy},
+		{iamService, "ListRolePolicies", aboutRole, nil, listRolePolicies},
+		{iamService, "DeleteRolePolicy", aboutRole, nil, deleteRolePolicy},
+		{iamService, "AttachRolePolicy", aboutRole, nil, attachRolePolicy},
+		{iamService, "DetachRolePolicy", aboutRole, nil, detachRolePolicy},
+		{iamService, "ListAttachedRolePolicies", aboutRole, nil, listAttachedRolePolicies},
+		{iamService, "ListInstanceProfilesForRole", aboutRole, nil, listInstanceProfilesForRole},
+		{iamService, "TagRole", aboutRole, nil, tagRole},
+		{iamService, "UntagRole", aboutRole, nil, untagRole},
+		{iamService, "ListRoleTags", aboutRole, nil, listRoleTags},
 	}
 }
 

@@ -45,6 +45,9 @@ func (r *rooms) openKeys(ctx context.Context, log *slog.Logger) error {
 	}
 	r.closers = append(r.closers, func() error { keys.Close(); return nil })
 	r.guard = awsapi.NewGuard(keys)
+	if r.sigfox.AccessKeyID, r.sigfox.Secret, err = keys.ForeignRoot(r.cfg.sigfoxAccount()); err != nil {
+		return err
+	}
 	return r.firstKey(ctx, log)
 }
 

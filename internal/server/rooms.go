@@ -30,6 +30,7 @@ type rooms struct {
 	registry  *registry.Registry
 	guard     *awsapi.Guard
 	first     Credentials // of the first start; empty when they were deleted
+	sigfox    Credentials // of the Sigfox cloud's account, which may assume roles that trust it; of this start
 	journal   *journal.Journal
 	broker    *broker.Broker
 	gateway   *gateway.Gateway

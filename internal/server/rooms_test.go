@@ -31,6 +31,13 @@ var rooms = []room{
 	{"internal/mqtt", []string{"internal/fault"}, "mqtt is knowledge of the wire: bytes to packets and back, nothing about sessions or permissions"},
 	{"internal/topic", []string{"internal/fault"}, "topic is knowledge of names and filters: it does not know what a session is"},
 	{"internal/policy", []string{"internal/fault"}, "policy is knowledge of documents: what it needs to know of a connection is handed to it"},
+	{"internal/sigfox/payload", []string{"internal/fault"}, "payload is knowledge of a grammar: it knows fields and bits, nothing of devices and callbacks"},
+	{"internal/sigfox/modem", nil, "modem knows a serial line and a radio that is handed to it: not where the line ends nor what a backend is"},
+	{
+		"internal/sigfox/template",
+		[]string{"internal/fault", "internal/sigfox/payload"},
+		"template is knowledge of texts with variables: it renders them, it neither sends nor knows where values come from",
+	},
 	{"internal/sigv4", []string{"internal/fault"}, "sigv4 is knowledge of signatures: it asks a function for the secret of a key id"},
 	{"internal/store", []string{"internal/fault"}, "store is a contract: it knows nothing of topics, packets or policies"},
 	{"internal/store/mem", []string{"internal/fault", "internal/store"}, "a driver knows the contract and nothing else"},
@@ -44,6 +51,14 @@ var rooms = []room{
 		"internal/broker",
 		[]string{"internal/fault", "internal/journal", "internal/policy", "internal/store", "internal/store/documents", "internal/topic"},
 		"broker knows messages, not packets (mqtt), and is handed callers whose policies are compiled (registry)",
+	},
+	{
+		"internal/sigfox/backend",
+		[]string{
+			"internal/fault", "internal/journal", "internal/sigfox/delivery", "internal/sigfox/payload", "internal/sigfox/template",
+			"internal/store", "internal/store/documents",
+		},
+		"backend is Sigfox's durable state and what drives it: it is handed a sender, and knows neither HTTP nor MQTT",
 	},
 	{
 		"internal/awsapi",
