@@ -13,6 +13,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/gateway"
+	"github.com/thingwire/thingwire/internal/sigfox/backend"
 )
 
 // meters are the metrics of one server, in a registry of their own. The rooms count with atomic integers and know
@@ -62,6 +63,7 @@ func (r *rooms) openMetrics(_ context.Context, log *slog.Logger) error {
 	}
 	all = append(all, brokerMetrics(r.broker)...)
 	all = append(all, gatewayMetrics(r.gateway.Counts())...)
+	all = append(all, sigfoxMetrics(r.fox.backend.Counts())...)
 	for _, c := range all {
 		if err := m.all.Register(c); err != nil {
 			return err
@@ -137,6 +139,31 @@ func gatewayMetrics(n *gateway.Counts) []prometheus.Collector {
 		all = append(all, counter(ends, ended, "reason", strings.ToLower(string(reason)), n.Disconnects[i].Load))
 	}
 	return all
+}
+
+func sigfoxMetrics(n *backend.Counts) []prometheus.Collector {
+	const (
+		uplinks    = "thingwire_sigfox_uplinks_total"
+		came       = "Frames that came to the Sigfox backend, by result."
+		deliveries = "thingwire_sigfox_deliveries_total"
+		tried      = "Attempts to deliver Sigfox callbacks, by outcome."
+		ended      = "thingwire_sigfox_undelivered_total"
+		lost       = "Deliveries of Sigfox callbacks that were given up, by reason."
+		downlinks  = "thingwire_sigfox_downlinks_total"
+		fate       = "Downlinks that Sigfox devices asked for, by result."
+	)
+	return []prometheus.Collector{
+		counter(uplinks, came, "result", "accepted", n.Uplinks.Load),
+		counter(uplinks, came, "result", "refused", n.Refused.Load),
+		counter(deliveries, tried, "outcome", "delivered", n.Delivered.Load),
+		counter(deliveries, tried, "outcome", "failed", n.Failing.Load),
+		counter("thingwire_sigfox_retries_total", "Deliveries of Sigfox callbacks that failed and were put off.", "", "", n.Retries.Load),
+		counter(ended, lost, "reason", "retries_over", n.Undelivered.Load),
+		counter(ended, lost, "reason", "callback_gone", n.GivenUp.Load),
+		counter(downlinks, fate, "result", "sent", n.DownlinksSent.Load),
+		counter(downlinks, fate, "result", "failed", n.DownlinksFailed.Load),
+		gauge("thingwire_sigfox_pending", "Deliveries of Sigfox callbacks that are owed: on their way, or to be tried again.", func() float64 { return float64(n.Pending.Load()) }),
+	}
 }
 
 func tally(name, help string, t *gateway.Tally) []prometheus.Collector {

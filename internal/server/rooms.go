@@ -34,6 +34,7 @@ type rooms struct {
 	journal   *journal.Journal
 	broker    *broker.Broker
 	gateway   *gateway.Gateway
+	fox       sigfoxRooms
 	control   *control.Handler
 	planes    planes
 	health    health
@@ -188,8 +189,8 @@ func (r *rooms) openBroker(ctx context.Context, log *slog.Logger) (err error) {
 	return err
 }
 
-// openDoors makes the gateway, which has no listeners yet, and the control plane.
-func (r *rooms) openDoors(_ context.Context, log *slog.Logger) error {
+// openDoors makes the gateway, which has no listeners yet, the control plane, and the Sigfox backend beside it.
+func (r *rooms) openDoors(ctx context.Context, log *slog.Logger) error {
 	r.gateway = gateway.New(gateway.Config{
 		Broker: r.broker, Registry: r.registry, Authority: r.authority, Log: log, Journal: r.journal, HTTP: r.front(log),
 		Guard: r.guard, MayUpgrade: r.mayUpgrade(log),
@@ -203,6 +204,9 @@ func (r *rooms) openDoors(_ context.Context, log *slog.Logger) error {
 		Registry: r.registry, Account: r.cfg.Account, Region: r.cfg.Region, Endpoints: r.endpoints, Log: log,
 	})
 	r.control.Mount(journalPath, &journalAPI{journal: r.journal})
+	if err := r.openSigfox(ctx, log); err != nil {
+		return err
+	}
 	r.control.Mount(privatePrefix, privateAPI(r.cfg, r.broker))
 	r.openPlanes(log)
 	return nil

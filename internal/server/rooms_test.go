@@ -90,8 +90,8 @@ var rooms = []room{
 	{"device/sensor", nil, "a sensor knows nothing of the server"},
 	{
 		"cmd/thingwire",
-		[]string{"device", "device/sensor", "internal/fault", "internal/server", "internal/sigv4"},
-		"a verb is a thin client: it talks to a server, in this process or another, through its doors, and signs as AWS's tools do",
+		[]string{"device", "device/sensor", "internal/fault", "internal/server", "internal/sigfox/modem", "internal/sigfox/payload", "internal/sigv4"},
+		"a verb is a thin client: it talks to a server, in this process or another, through its doors, and signs as AWS's tools do; a modem is a device",
 	},
 	{
 		"thingwiretest",
@@ -121,6 +121,7 @@ var walls = []wall{
 	{"github.com/gobwas/ws", []string{"internal/gateway", "device"}, "only the two ends of a connection know WebSocket frames"},
 	{"github.com/coder/websocket", nil, "its connections flush once per frame, which defeats batches"},
 	{"github.com/gorilla/websocket", nil, "its connections flush once per frame, which defeats batches"},
+	{"golang.org/x/sys", []string{"cmd/thingwire"}, "only the command opens a pseudo-terminal"},
 	{"github.com/prometheus", []string{"internal/server"}, "rooms count with atomic integers; server makes metrics of them"},
 	{"github.com/aws", nil, "the AWS SDK is for tests: an oracle is only one while the product does not stand on it"},
 	{"go.yaml.in/yaml", []string{"internal/server"}, "configuration is decoded at one place"},

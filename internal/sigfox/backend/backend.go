@@ -71,7 +71,7 @@ type Backend struct {
 	cancel context.CancelFunc
 }
 
-// Open starts a backend on a store: what is owed goes on. Close ends it.
+// Open opens a backend on a store. Nothing that is owed from before begins until Start. Close ends it.
 func Open(ctx context.Context, cfg Config) (*Backend, error) {
 	if cfg.Store == nil || cfg.Sender == nil {
 		return nil, fault.New(fault.Internal, "the Sigfox backend needs a store and a sender")
@@ -90,8 +90,13 @@ func Open(ctx context.Context, cfg Config) (*Backend, error) {
 		b.Close()
 		return nil, err
 	}
-	b.clock.start()
 	return b, nil
+}
+
+// Start lets what is owed from before go on.
+func (b *Backend) Start() {
+	b.lanes.start()
+	b.clock.start()
 }
 
 func (c Config) withDefaults() Config {

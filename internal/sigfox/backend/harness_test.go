@@ -124,6 +124,7 @@ func (w *world) open() {
 	b, err := Open(w.Context(), w.cfg)
 	w.must(err)
 	w.Backend = b
+	b.Start()
 }
 
 // close also looks through the store.

@@ -3,6 +3,8 @@ package backend
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -129,6 +131,15 @@ func (s *lanes) restore(ctx context.Context) error {
 		}
 		s.b.counts.Pending.Add(int64(l.debts))
 		after = callback + "/\xff"
+	}
+}
+
+// start lets all look at what they owe.
+func (s *lanes) start() {
+	s.mu.Lock()
+	all := slices.Collect(maps.Values(s.by))
+	s.mu.Unlock()
+	for _, l := range all {
 		l.expect("", time.Time{})
 	}
 }

@@ -30,6 +30,7 @@ const BatchVariable = "batch"
 // messages, the header's is ours.
 const (
 	MaxURL         = 2048
+	MaxBatchURL    = 16 << 10 // a batch of a second is many messages
 	MaxBody        = 128 << 10
 	MaxHeaderValue = 4096
 	MaxHeaders     = 20
@@ -69,10 +70,12 @@ func (p Place) batch() Place { return p.plain() - URL + BatchURL }
 
 // limit is the most bytes that the rendered text may have.
 func (p Place) limit() int {
-	if p.plain() == URL {
+	switch {
+	case p == BatchURL:
+		return MaxBatchURL
+	case p == URL:
 		return MaxURL
-	}
-	if p.isLine() {
+	case p.isLine():
 		return MaxHeaderValue
 	}
 	return MaxBody

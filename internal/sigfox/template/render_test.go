@@ -137,7 +137,7 @@ func TestLimitsHoldAfterRendering(t *testing.T) {
 		value string
 	}{
 		{URL, "https://h/{operatorName}", long},
-		{BatchURL, "https://h/{batch}", long},
+		{BatchURL, "https://h/{batch}", strings.Repeat(long, 8)},
 		{HeaderValue, "{operatorName}", strings.Repeat("a", MaxHeaderValue+1)},
 		{JSONBody, `"{operatorName}"`, strings.Repeat("a", MaxBody-1)},
 		{TextBody, "{operatorName}{operatorName}", strings.Repeat("a", MaxBody)},
@@ -238,5 +238,19 @@ func checkURLUnchanged(t *testing.T, skeleton, got string) {
 		strings.Count(before.EscapedPath(), "/") != strings.Count(after.EscapedPath(), "/") ||
 		strings.Count(before.RawQuery, "&") != strings.Count(after.RawQuery, "&") {
 		t.Fatalf("%q became %q", skeleton, got)
+	}
+}
+
+func BenchmarkRender(b *testing.B) {
+	body, err := Parse(seedBody, Uplink, config(b, seedConfig), JSONBody)
+	if err != nil {
+		b.Fatal(err)
+	}
+	v := seedValues(b, []byte{0x41, 0xC8, 0xCC, 0xCD})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := body.Render(v); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
