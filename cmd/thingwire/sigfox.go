@@ -9,6 +9,6 @@ func newSigfox(w *world) *cobra.Command {
 		Args:  cobra.ArbitraryArgs, // needVerb has better words for them
 		RunE:  needVerb,
 	}
-	cmd.AddCommand(newSigfoxDecode(w), newSigfoxModem(w))
+	cmd.AddCommand(newSigfoxDecode(w), newSigfoxModem(w), newSigfoxReceiver(w))
 	return cmd
 }

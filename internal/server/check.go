@@ -11,6 +11,7 @@ import (
 	"github.com/thingwire/thingwire/internal/iam"
 	"github.com/thingwire/thingwire/internal/registry"
 	"github.com/thingwire/thingwire/internal/sigfox/backend"
+	"github.com/thingwire/thingwire/internal/sigfox/receive"
 	"github.com/thingwire/thingwire/internal/store/pebble"
 )
 
@@ -65,6 +66,7 @@ func (r *CheckReport) read(ctx context.Context, s *pebble.Store) error {
 		func() ([]string, error) { return registry.Check(ctx, s) },
 		func() ([]string, error) { return iam.Check(ctx, s, key) },
 		func() ([]string, error) { return backend.Check(ctx, s) },
+		func() ([]string, error) { return receive.Check(ctx, s) },
 	} {
 		problems, err := room()
 		if err != nil && ctx.Err() == nil {

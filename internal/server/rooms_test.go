@@ -85,6 +85,14 @@ var rooms = []room{
 		[]string{"internal/fault", "internal/sigv4"},
 		"delivery sends what is rendered and says what became of it: it knows no devices, templates, stores or retries",
 	},
+	{
+		"internal/sigfox/receive",
+		[]string{
+			"internal/broker", "internal/fault", "internal/journal", "internal/policy", "internal/sigfox/payload", "internal/sigfox/template",
+			"internal/store", "internal/store/documents",
+		},
+		"receive is a door: it takes callbacks of a real Sigfox backend to the broker, and knows nothing of the one beside it",
+	},
 	{"internal/server", []string{"internal/..."}, "server builds the rooms and runs them; it may see all of internal and nothing public"},
 	{"device", nil, "device is for programs on devices: it knows nothing of the server and so is an honest witness of it"},
 	{"device/sensor", nil, "a sensor knows nothing of the server"},
@@ -130,7 +138,7 @@ var walls = []wall{
 	{"testing", []string{"internal/store/storetest", "thingwiretest"}, "testing in a binary drags its flags along"},
 	{
 		"net/http",
-		[]string{"internal/sigv4", "internal/awsapi", "internal/gateway", "internal/control", "internal/dataplane", "internal/sigfox/delivery", "internal/server", "cmd/thingwire", "device", "thingwiretest"},
+		[]string{"internal/sigv4", "internal/awsapi", "internal/gateway", "internal/control", "internal/dataplane", "internal/sigfox/delivery", "internal/sigfox/receive", "internal/server", "cmd/thingwire", "device", "thingwiretest"},
 		"HTTP ends at the doors; callbacks leave by one of them",
 	},
 	{

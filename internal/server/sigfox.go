@@ -7,9 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
+
+	"github.com/google/uuid"
 
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/fault"
@@ -17,6 +20,7 @@ import (
 	"github.com/thingwire/thingwire/internal/policy"
 	"github.com/thingwire/thingwire/internal/sigfox/backend"
 	"github.com/thingwire/thingwire/internal/sigfox/delivery"
+	"github.com/thingwire/thingwire/internal/sigfox/receive"
 )
 
 // SigfoxAWS is the endpoint that stands for AWS itself, and SigfoxOwn for this server.
@@ -90,10 +94,11 @@ func (s *Sigfox) allowed() (all []delivery.Allowed, err error) {
 
 // sigfoxRooms are the Sigfox backend and what it stands on.
 type sigfoxRooms struct {
-	backend *backend.Backend
-	sender  *delivery.Sender
-	own     atomic.Pointer[ownDoors] // nil until the listeners are open
-	topics  *broker.Service          // of downlinks
+	backend  *backend.Backend
+	receiver *receive.Receiver
+	sender   *delivery.Sender
+	own      atomic.Pointer[ownDoors] // nil until the listeners are open
+	topics   *broker.Service          // of downlinks
 }
 
 // ownDoors are where this server listens.
@@ -110,8 +115,9 @@ func (r *rooms) openSigfox(ctx context.Context, log *slog.Logger) error {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(r.authority.RootPEM())
-	f := &r.fox
+	f, origin := &r.fox, uuid.NewString()
 	cfg := delivery.Config{
+		Origin:    origin,
 		Guard:     delivery.Guard{Private: r.cfg.Sigfox.Private, Own: delivery.Listening(f.listening), Allow: allow},
 		Endpoints: f.ownEndpoint, EndpointRoots: roots,
 		Key: func(context.Context) (delivery.Key, error) {
@@ -138,7 +144,16 @@ func (r *rooms) openSigfox(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	r.closers = append(r.closers, func() error { return r.closeSigfox() })
-	r.control.Mount(sigfoxPrefix, sigfoxAPI(f.backend))
+	if opened := func(a delivery.Allowed) bool { return a.Port != 0 }; slices.ContainsFunc(allow, opened) {
+		origin = "" // a listener of ours was opened for callbacks on purpose
+	}
+	f.receiver, err = receive.Open(ctx, receive.Config{
+		Account: r.cfg.Account, Region: r.cfg.Region, Store: r.store, Broker: r.broker, Journal: r.journal, Log: log, Origin: origin,
+	})
+	if err != nil {
+		return err
+	}
+	r.control.Mount(sigfoxPrefix, sigfoxAPI(f))
 	return nil
 }
 

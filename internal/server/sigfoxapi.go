@@ -12,6 +12,7 @@ import (
 	"github.com/thingwire/thingwire/internal/control"
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/sigfox/backend"
+	"github.com/thingwire/thingwire/internal/sigfox/receive"
 )
 
 // sigfoxPrefix is where the private API has the Sigfox backend.
@@ -21,6 +22,7 @@ const sigfoxPrefix = privatePrefix + "sigfox/"
 type sigfoxCall struct {
 	*http.Request
 	*backend.Backend
+	receiver *receive.Receiver
 }
 
 // sigfoxRow is one row of the table of calls. Its action is "sigfox:" and the name, on everything.
@@ -56,10 +58,16 @@ var sigfoxRows = []sigfoxRow{
 	{"ListUndelivered", "GET devices/{device}/undelivered", sigfoxUndeliveredOfDevice},
 	{"QueueDownlink", "PUT devices/{device}/downlink", sigfoxQueueDownlink},
 	{"CancelDownlink", "DELETE devices/{device}/downlink", sigfoxCancelDownlink},
+	{"ListReceivers", "GET receivers", sigfoxListReceivers},
+	{"CreateReceiver", "POST receivers", sigfoxCreateReceiver},
+	{"GetReceiver", "GET receivers/{receiver}", sigfoxGetReceiver},
+	{"UpdateReceiver", "PATCH receivers/{receiver}", sigfoxUpdateReceiver},
+	{"DeleteReceiver", "DELETE receivers/{receiver}", sigfoxDeleteReceiver},
+	{"QueueReceiverDownlink", "PUT receivers/{receiver}/devices/{device}/downlink", sigfoxQueueReceiverDownlink},
 }
 
 // sigfoxAPI is what the verbs of `thingwire sigfox` call.
-func sigfoxAPI(b *backend.Backend) http.Handler {
+func sigfoxAPI(f *sigfoxRooms) http.Handler {
 	mux := http.NewServeMux()
 	for _, row := range sigfoxRows {
 		method, path, _ := strings.Cut(row.pattern, " ")
@@ -69,7 +77,7 @@ func sigfoxAPI(b *backend.Backend) http.Handler {
 				control.WriteFailure(w, err)
 				return
 			}
-			out, err := row.run(&sigfoxCall{r, b})
+			out, err := row.run(&sigfoxCall{r, f.backend, f.receiver})
 			if err != nil {
 				control.WriteFailure(w, err)
 				return
