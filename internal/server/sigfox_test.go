@@ -181,9 +181,7 @@ func TestSigfoxDownlinkFromATopic(t *testing.T) {
 		}
 		return m
 	}
-	for path, body := range map[string]any{"/topics/sigfox%2Fdownlink%2F4D3091?qos=1": map[string]string{"downlinkData": "0011223344556677"}} {
-		w.call(http.MethodPost, path, body, nil)
-	}
+	w.call(http.MethodPost, "/topics/sigfox%2Fdownlink%2F4D3091?qos=1", map[string]string{"downlinkData": "0011223344556677"}, nil)
 	next("sigfox/downlink/4D3091")
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

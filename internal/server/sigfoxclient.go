@@ -10,7 +10,7 @@ import (
 	"github.com/thingwire/thingwire/internal/sigfox/backend"
 )
 
-// What the Sigfox backend knows, as the private API shows it.
+// SigfoxDeviceType and the others are what the Sigfox backend knows, as the private API shows it.
 type (
 	SigfoxDeviceType  = backend.DeviceType
 	SigfoxDevice      = backend.DeviceStatus

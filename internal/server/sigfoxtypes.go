@@ -71,7 +71,7 @@ func sigfoxGetCallback(c *sigfoxCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.Backend.Callback(c.Context(), t.ID, c.PathValue("callback"))
+	return c.Callback(c.Context(), t.ID, c.PathValue("callback"))
 }
 
 func sigfoxUpdateCallback(c *sigfoxCall) (any, error) {

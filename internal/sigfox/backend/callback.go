@@ -29,13 +29,13 @@ type Callback struct {
 	PayloadConfig string `json:"payloadConfig,omitempty"`
 
 	// Of URL and BATCH_URL.
-	URL         string            `json:"url,omitempty"`
-	Method      string            `json:"httpMethod,omitempty"`
-	Headers     []template.Header `json:"headers,omitempty"`
-	SendSNI     bool              `json:"sendSni,omitempty"`
-	ContentType string            `json:"contentType,omitempty"`
-	Body        string            `json:"bodyTemplate,omitempty"` // of AWS_IOT too
-	LinePattern string            `json:"linePattern,omitempty"`  // of BATCH_URL
+	URL         string   `json:"url,omitempty"`
+	Method      string   `json:"httpMethod,omitempty"`
+	Headers     []Header `json:"headers,omitempty"`
+	SendSNI     bool     `json:"sendSni,omitempty"`
+	ContentType string   `json:"contentType,omitempty"`
+	Body        string   `json:"bodyTemplate,omitempty"` // of AWS_IOT too
+	LinePattern string   `json:"linePattern,omitempty"`  // of BATCH_URL
 
 	// Of AWS_IOT (reference, 8.1). The external id is the backend's: nobody chooses it.
 	RoleARN    string `json:"roleArn,omitempty"`
@@ -45,6 +45,12 @@ type Callback struct {
 
 	Created time.Time `json:"created"`
 	Edited  time.Time `json:"edited"`
+}
+
+// Header is one header of a callback.
+type Header struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // Kind is what the callback fires on.
@@ -210,7 +216,7 @@ func (b *Backend) EditCallback(ctx context.Context, typeID, id string, change fu
 	return b.callbackStatus(ctx, t, &c)
 }
 
-// DeleteCallback deletes a callback; what is owed to it is given up.
+// DeleteCallback deletes a callback; what is owed to it is given up when it would be due.
 func (b *Backend) DeleteCallback(ctx context.Context, typeID, id string) error {
 	b.editing.Lock()
 	defer b.editing.Unlock()
@@ -227,11 +233,7 @@ func (b *Backend) DeleteCallback(ctx context.Context, typeID, id string) error {
 		t.DownlinkHook = ""
 		ops = append(ops, documents.Put(deviceTypesBucket, typeID, t, documents.AtRev(typeRev)))
 	}
-	if err := b.commit(ops...); err != nil {
-		return err
-	}
-	b.lanes.wake(id)
-	return nil
+	return b.commit(ops...)
 }
 
 // SelectDownlink makes a BIDIR callback the one of its device type that is asked for downlinks.

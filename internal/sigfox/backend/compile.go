@@ -129,7 +129,11 @@ func (k *compiled) compileHTTP(batch bool) (err error) {
 	if k.url, err = k.parse("url", k.URL, place); err != nil {
 		return err
 	}
-	if k.headers, err = template.ParseHeaders(k.Headers, k.Kind(), k.config, k.url); err != nil {
+	typed := make([]template.Header, len(k.Headers))
+	for i, h := range k.Headers {
+		typed[i] = template.Header(h)
+	}
+	if k.headers, err = template.ParseHeaders(typed, k.Kind(), k.config, k.url); err != nil {
 		return bad("headers", "%s", err)
 	}
 	if k.Body != "" || k.ContentType == contentJSON {

@@ -152,9 +152,9 @@ func good(typeID string) Callback {
 }
 
 func TestCallbacksThatAreRefused(t *testing.T) {
-	many := make([]template.Header, 21)
+	many := make([]Header, 21)
 	for i := range many {
-		many[i] = template.Header{Name: fmt.Sprint("X-", i)}
+		many[i] = Header{Name: fmt.Sprint("X-", i)}
 	}
 	url := func(c *Callback) {
 		*c = Callback{DeviceType: c.DeviceType, Channel: ChannelURL, Subtype: 2, URL: "https://example.org/"}

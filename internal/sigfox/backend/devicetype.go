@@ -225,11 +225,5 @@ func (b *Backend) DeleteDeviceType(ctx context.Context, id string) error {
 		}
 		ops = append(ops, removals(bucket, keys)...)
 	}
-	if err := b.commit(ops...); err != nil {
-		return err
-	}
-	for _, key := range callbacks {
-		b.lanes.wake(key[len(id)+1:]) // it forgets what is owed to a callback that is gone
-	}
-	return nil
+	return b.commit(ops...)
 }

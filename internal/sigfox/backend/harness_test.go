@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/thingwire/thingwire/internal/sigfox/delivery"
-	"github.com/thingwire/thingwire/internal/sigfox/template"
 	"github.com/thingwire/thingwire/internal/store"
 	"github.com/thingwire/thingwire/internal/store/mem"
 )
@@ -240,6 +239,4 @@ func (w *world) want(what string, got, want any) {
 
 var errDisk = errors.New("the disk is on fire")
 
-func headers(name, value string) []template.Header {
-	return []template.Header{{Name: name, Value: value}}
-}
+func headers(name, value string) []Header { return []Header{{Name: name, Value: value}} }

@@ -48,6 +48,8 @@ type lane struct {
 	direct  int                 // of them, those that came from memory
 	debts   int                 // in the store, or on their way there
 	cursor  string              // debts up to this key were taken
+	ended   map[string]struct{} // while debts are read: keys that were released meanwhile, which the reader may still see
+	lowest  string              // while debts are read: the lowest key that came meanwhile, which it may not see
 	next    time.Time           // when the timer rings, zero if it is not set
 	timer   *time.Timer
 	pulling bool
@@ -91,16 +93,6 @@ func (s *lanes) owed(callback string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.debts
-}
-
-// wake lets the lane of a callback that is gone look at its debts, and forget them.
-func (s *lanes) wake(callback string) {
-	if l := s.peek(callback); l != nil {
-		l.mu.Lock()
-		l.cursor = ""
-		l.mu.Unlock()
-		l.expect("", time.Time{})
-	}
 }
 
 // restore finds the callbacks that are owed something, with one look at the store for each of them, and counts their debts.
@@ -171,8 +163,10 @@ func (s *lanes) close(patience time.Duration, cancel func()) {
 	s.work.Wait()
 }
 
-// places are those that the lane's deliveries take, for the callback as it is now. The caller holds the lane.
+// places are those that the lane's deliveries take, for the callback as it is now.
 func (l *lane) places() chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.state.Dead {
 		return l.all.sick
 	}
@@ -210,11 +204,8 @@ func (l *lane) committed(i *item, direct bool, err error) {
 	case direct && err == nil && l.all.begin():
 		go func() {
 			defer l.all.work.Done()
-			l.mu.Lock()
-			places := l.places()
-			l.mu.Unlock()
 			var left []*item
-			if l.take(places) {
+			if places, ok := l.take(); ok {
 				left = l.b.deliver(l, []*item{i})
 				<-places
 			}
@@ -228,13 +219,19 @@ func (l *lane) committed(i *item, direct bool, err error) {
 	}
 }
 
-// take waits for a place; false when the backend closes.
-func (l *lane) take(places chan struct{}) bool {
-	select {
-	case places <- struct{}{}:
-		return true
-	case <-l.b.ctx.Done():
-		return false
+// take waits for a place; not ok when the backend closes. A callback that died meanwhile waits among the others that did.
+func (l *lane) take() (places chan struct{}, ok bool) {
+	for {
+		places = l.places()
+		select {
+		case places <- struct{}{}:
+		case <-l.b.ctx.Done():
+			return nil, false
+		}
+		if places == l.places() {
+			return places, true
+		}
+		<-places
 	}
 }
 
@@ -259,6 +256,9 @@ func (l *lane) release(direct bool, items ...*item) {
 	defer l.mu.Unlock()
 	for _, i := range items {
 		delete(l.busy, i.key)
+		if l.ended != nil {
+			l.ended[i.key] = struct{}{}
+		}
 	}
 	if direct {
 		l.direct -= len(items)
@@ -269,10 +269,18 @@ func (l *lane) release(direct bool, items ...*item) {
 func (l *lane) expect(key string, due time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if key != "" && key <= l.cursor {
-		l.cursor = key[:len(key)-1] // just below it
+	l.back(key)
+	if l.ended != nil && key != "" && (l.lowest == "" || key < l.lowest) {
+		l.lowest = key
 	}
 	l.ring(due)
+}
+
+// back takes the cursor below a key. The caller holds the lane.
+func (l *lane) back(key string) {
+	if key != "" && key <= l.cursor {
+		l.cursor = key[:len(key)-1] // sorts before it, and behind what is lower but for its nearest neighbours
+	}
 }
 
 // ring sets the timer to a time, unless it rings before. The caller holds the lane.
@@ -320,10 +328,12 @@ func (l *lane) pull() (more bool) {
 	l.mu.Lock()
 	after := l.cursor
 	l.again = false
+	l.ended, l.lowest = map[string]struct{}{}, ""
 	l.mu.Unlock()
 	page, err := l.read(after)
 	if err != nil {
 		l.b.cannot("read", l, err)
+		l.claim(nil, after)
 		page.next = time.Now().Add(l.b.cfg.Again)
 	}
 	for group := range groups(page.mine, page.batch) {
@@ -387,24 +397,26 @@ func (l *lane) read(after string) (p page, err error) {
 		}
 		p.batch = c != nil && c.Channel == ChannelBatch
 	}
-	p.mine = l.claim(found, after, last)
+	p.mine = l.claim(found, last)
 	return p, nil
 }
 
-// claim takes the debts that nobody else has under way.
-func (l *lane) claim(found []*item, after, last string) []*item {
+// claim takes the debts that nobody else has, or had, under way, and moves the cursor.
+func (l *lane) claim(found []*item, last string) []*item {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	mine := found[:0]
 	for _, i := range found {
-		if _, taken := l.busy[i.key]; !taken {
+		_, taken := l.busy[i.key]
+		_, over := l.ended[i.key]
+		if !taken && !over {
 			l.busy[i.key] = struct{}{}
 			mine = append(mine, i)
 		}
 	}
-	if l.cursor == after { // else something came that lies before
-		l.cursor = last
-	}
+	l.cursor = last
+	l.back(l.lowest)
+	l.ended = nil
 	return mine
 }
 
@@ -416,10 +428,8 @@ func (l *lane) send(group []*item) bool {
 		l.release(false, group...)
 		return false
 	}
-	l.mu.Lock()
-	places := l.places()
-	l.mu.Unlock()
-	if !l.take(places) || !l.all.begin() {
+	places, ok := l.take()
+	if !ok || !l.all.begin() {
 		l.release(false, group...)
 		return false
 	}

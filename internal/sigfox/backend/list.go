@@ -156,12 +156,12 @@ var severity = map[string]int{Green: 1, Amber: 2, Red: 3}
 
 // explain decodes for display, and says what the callbacks will miss.
 func (l *Listed) explain(t *knownType) {
+	if l.OOB != nil {
+		return
+	}
 	data := l.Bytes()
 	for _, v := range t.display.Decode(data) {
 		l.Decoded = append(l.Decoded, Decoded{v.Name, v.Text})
-	}
-	if l.OOB != nil {
-		return
 	}
 	l.hint(t.display, data)
 	for _, id := range l.Callbacks {

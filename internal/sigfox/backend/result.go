@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/thingwire/thingwire/internal/sigfox/delivery"
-	"github.com/thingwire/thingwire/internal/sigfox/template"
 )
 
 // Attempt is one try to deliver: Sigfox's cbStatus, and what was sent.
@@ -18,11 +17,11 @@ type Attempt struct {
 
 // Sent is a rendered request without its secrets.
 type Sent struct {
-	Method      string            `json:"method,omitempty"`
-	URL         string            `json:"url,omitempty"`
-	ContentType string            `json:"contentType,omitempty"`
-	Headers     []template.Header `json:"headers,omitempty"`
-	Body        string            `json:"body,omitempty"`
+	Method      string   `json:"method,omitempty"`
+	URL         string   `json:"url,omitempty"`
+	ContentType string   `json:"contentType,omitempty"`
+	Headers     []Header `json:"headers,omitempty"`
+	Body        string   `json:"body,omitempty"`
 }
 
 // States of a result.
@@ -77,7 +76,7 @@ func attemptOf(o *delivery.Outcome) *Attempt {
 	}
 	a.Sent = &Sent{Method: sent.Method, URL: sent.URL, ContentType: sent.ContentType, Body: sent.Body}
 	for _, h := range sent.Headers {
-		a.Sent.Headers = append(a.Sent.Headers, template.Header(h))
+		a.Sent.Headers = append(a.Sent.Headers, Header(h))
 	}
 	return a
 }
