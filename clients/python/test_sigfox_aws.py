@@ -1,6 +1,7 @@
 """AWS IoT callbacks against servers that nobody here wrote: moto as STS, IAM and data plane, and botocore as the judge of
 our signatures."""
 
+import dataclasses
 import json
 import urllib.parse
 import urllib.request
@@ -15,7 +16,7 @@ from moto.iotdata.models import iotdata_backends
 from moto.server import ThreadedMotoServer
 
 OURS = Keys("AKIASIGFOXSIGFOXSIGF", "the secret of Sigfox's own account")
-SESSION = Keys("ASIASESSIONSESSIONSE", "the/secret+of=a session", "a token/with+everything==")
+SESSION = Keys("ASIASESSIONSESSIONSE", "the/secret+of=session", "a-token/with+everything==")
 REGION = "eu-west-1"
 BODY = '{\n"device" : "{device}",  \n"time" : "{time}",  \n"temperature" : "{customData#temp}"\n}'
 
@@ -41,7 +42,7 @@ def sending_to(new_server):
     return make
 
 
-@pytest.mark.parametrize("topic", ["sigfox", "$aws/rules/one two/ü~(x)*'!", "a%2Fb//c:d=e&f", "/lead/"])
+@pytest.mark.parametrize("topic", ["sigfox", "rules/one two/ü~(x)$*'!", "a%2Fb//c:d=e&f", "/lead/"])
 def test_botocore_signs_the_same(sending_to, topic):
     """Both requests of a callback, signed by botocore's own SigV4Auth from what arrived: the same signatures."""
     with Capture(answer) as capture:
@@ -69,15 +70,10 @@ def test_botocore_signs_the_same(sending_to, topic):
 def test_botocore_would_notice(sending_to):
     """The judge is one: another secret, another token, another body do not pass."""
     with Capture(answer) as capture:
-        sending_to(capture.url).aws_callback()
-        Sigfox.uplink  # noqa: B018
-    with Capture(answer) as capture:
         sigfox = sending_to(capture.url)
         sigfox.aws_callback()
         sigfox.uplink()
         assume, publish = capture.wait(2)
-    import dataclasses
-
     for wrong in (
         lambda: assume.verify(OURS.secret + "x"),
         lambda: publish.verify(SESSION.secret, "another token"),

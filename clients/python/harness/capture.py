@@ -103,7 +103,7 @@ class Capture:
         with self._news:
             self._news.wait_for(lambda: len(self.requests) >= count, timeout)
             got = list(self.requests)
-        assert len(got) >= count, "{} of {} requests within {}s: {}".format(len(got), count, timeout, got)
+        assert len(got) >= count, "{} of {} requests within {}s: {}".format(len(got), count, timeout, got[-3:])
         return got
 
     def close(self):

@@ -63,6 +63,7 @@ func (s *Sender) assumeCall(ctx context.Context, t *awsTarget, body string) (*an
 }
 
 func (s *Sender) sign(req *http.Request, body string, key Key, region, service string) {
+	req.Header.Set("User-Agent", userAgent)
 	sigv4.Signer{AccessKeyID: key.ID, Secret: key.Secret, Token: key.Token, Region: region, Service: service}.
 		Sign(req, []byte(body), s.cfg.Now())
 }
