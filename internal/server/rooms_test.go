@@ -93,6 +93,11 @@ var rooms = []room{
 		},
 		"receive is a door: it takes callbacks of a real Sigfox backend to the broker, and knows nothing of the one beside it",
 	},
+	{
+		"internal/sigfox/rest",
+		[]string{"internal/awsapi", "internal/fault", "internal/iam", "internal/sigfox/backend"},
+		"rest is a door: it decodes, calls, encodes; a rule of Sigfox's belongs to the backend",
+	},
 	{"internal/server", []string{"internal/..."}, "server builds the rooms and runs them; it may see all of internal and nothing public"},
 	{"device", nil, "device is for programs on devices: it knows nothing of the server and so is an honest witness of it"},
 	{"device/sensor", nil, "a sensor knows nothing of the server"},
@@ -138,7 +143,7 @@ var walls = []wall{
 	{"testing", []string{"internal/store/storetest", "thingwiretest"}, "testing in a binary drags its flags along"},
 	{
 		"net/http",
-		[]string{"internal/sigv4", "internal/awsapi", "internal/gateway", "internal/control", "internal/dataplane", "internal/sigfox/delivery", "internal/sigfox/receive", "internal/server", "cmd/thingwire", "device", "thingwiretest"},
+		[]string{"internal/sigv4", "internal/awsapi", "internal/gateway", "internal/control", "internal/dataplane", "internal/sigfox/delivery", "internal/sigfox/receive", "internal/sigfox/rest", "internal/server", "cmd/thingwire", "device", "thingwiretest"},
 		"HTTP ends at the doors; callbacks leave by one of them",
 	},
 	{

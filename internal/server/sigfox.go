@@ -21,6 +21,7 @@ import (
 	"github.com/thingwire/thingwire/internal/sigfox/backend"
 	"github.com/thingwire/thingwire/internal/sigfox/delivery"
 	"github.com/thingwire/thingwire/internal/sigfox/receive"
+	"github.com/thingwire/thingwire/internal/sigfox/rest"
 )
 
 // SigfoxAWS is the endpoint that stands for AWS itself, and SigfoxOwn for this server.
@@ -96,6 +97,7 @@ func (s *Sigfox) allowed() (all []delivery.Allowed, err error) {
 type sigfoxRooms struct {
 	backend  *backend.Backend
 	receiver *receive.Receiver
+	rest     *rest.Handler
 	sender   *delivery.Sender
 	own      atomic.Pointer[ownDoors] // nil until the listeners are open
 	topics   *broker.Service          // of downlinks
@@ -153,6 +155,8 @@ func (r *rooms) openSigfox(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	door := &httpDoor{rooms: r, log: log}
+	f.rest = rest.New(rest.Config{Backend: f.backend, Guard: r.guard, Log: log, Refused: r.noteLogin, Denied: door.noteDenied})
 	r.control.Mount(sigfoxPrefix, sigfoxAPI(f))
 	return nil
 }
