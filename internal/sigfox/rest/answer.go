@@ -69,7 +69,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		Errors  []problem `json:"errors,omitempty"`
 	}{Message: err.Error()}
 	if status == http.StatusBadRequest {
-		body.Errors = problemsOf(err)
+		body.Errors = problemsOf(r, err)
 		if body.Errors != nil {
 			body.Message = "Bad Request"
 		}
@@ -77,12 +77,16 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	writeJSON(w, status, body)
 }
 
-func problemsOf(err error) []problem {
+func problemsOf(r *http.Request, err error) []problem {
 	if e, ok := errors.AsType[*refusedError](err); ok {
 		return e.problems
 	}
 	if field, ok := errors.AsType[backend.Field](err); ok {
-		return []problem{{"body", string(field), err.Error()}}
+		kind := "body"
+		if field == "id" && r.Method != http.MethodPost { // a body that changes something has no id
+			kind = "path"
+		}
+		return []problem{{kind, string(field), err.Error()}}
 	}
 	return nil
 }

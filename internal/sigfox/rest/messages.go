@@ -67,7 +67,7 @@ func showMessage(m *backend.Listed, name string, f fields) *message {
 		out.Device.Name = name
 	}
 	if f.has("oob") {
-		oob := m.Message.OOB != nil
+		oob := m.OOB != nil
 		out.OOB = &oob
 	}
 	if f.has("ackRequired") {

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -101,9 +102,7 @@ func list[T any](c *call, data []T, next string) error {
 	out := listed[T]{Data: append([]T{}, data...)}
 	if next != "" {
 		q := url.Values{}
-		for name, values := range c.query.Values {
-			q[name] = values
-		}
+		maps.Copy(q, c.query.Values)
 		q.Del("offset")
 		q.Set("pageId", next)
 		out.Paging.Next = c.base() + c.r.URL.EscapedPath() + "?" + q.Encode()

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -115,9 +116,7 @@ func (c *call) created(id string, more map[string]string, path ...string) error 
 	}
 	c.w.Header().Set("Location", c.base()+c.prefix+strings.Join(path, "/"))
 	body := map[string]string{"id": id}
-	for name, value := range more {
-		body[name] = value
-	}
+	maps.Copy(body, more)
 	return c.answer(http.StatusCreated, body)
 }
 

@@ -54,7 +54,7 @@ func undeliveredOfType(c *call) error {
 }
 
 func undeliveredOfCallback(c *call) error {
-	if _, err := c.Backend.Callback(c.ctx(), c.path[0], c.path[1]); err != nil {
+	if _, err := c.Callback(c.ctx(), c.path[0], c.path[1]); err != nil {
 		return err
 	}
 	return c.undelivered(backend.UndeliveredQuery{DeviceType: c.path[0], Callback: c.path[1]})
