@@ -10,17 +10,23 @@ import (
 	"github.com/thingwire/thingwire/internal/sigfox/backend"
 )
 
-// SigfoxDeviceType and the others are what the Sigfox backend knows, as the private API shows it.
 type (
-	SigfoxDeviceType  = backend.DeviceType
-	SigfoxDevice      = backend.DeviceStatus
-	SigfoxCallback    = backend.CallbackStatus
-	SigfoxDraft       = backend.Draft
-	SigfoxMessage     = backend.Listed
+	// SigfoxDeviceType is a device type.
+	SigfoxDeviceType = backend.DeviceType
+	// SigfoxDevice is a device and how it communicates.
+	SigfoxDevice = backend.DeviceStatus
+	// SigfoxCallback is a callback, and whether its last use failed.
+	SigfoxCallback = backend.CallbackStatus
+	// SigfoxDraft is an AWS_IOT callback that is not saved yet.
+	SigfoxDraft = backend.Draft
+	// SigfoxMessage is a message with what became of it.
+	SigfoxMessage = backend.Listed
+	// SigfoxUndelivered is a delivery that was given up.
 	SigfoxUndelivered = backend.Undelivered
-	SigfoxRadio       = backend.Radio
-	SigfoxOOB         = backend.OOB
-	SigfoxQueued      = backend.QueuedDownlink
+	// SigfoxOOB is a service frame of a modem.
+	SigfoxOOB = backend.OOB
+	// SigfoxQueued is a downlink that waits for a device's request.
+	SigfoxQueued = backend.QueuedDownlink
 )
 
 // SigfoxPath is a path of the private API below the Sigfox backend; each part is escaped.

@@ -3,6 +3,8 @@ package backend
 import (
 	"encoding/hex"
 	"encoding/json"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -96,6 +98,8 @@ func (f *Frame) check() error {
 		return bad("seqNumber", "the sequence number is %d", *f.Seq).WithRemedy("it has 12 bits: 0 to %d", seqModulus-1)
 	case f.OOB != nil && (len(f.Data) > 0 || f.Ack):
 		return bad("oob", "a service frame has neither data nor a request for a downlink")
+	case !f.finite():
+		return bad("rssi", "a measurement is not a number")
 	case f.Time.Year() > 9999 || !f.Time.IsZero() && f.Time.Unix() < 0:
 		return bad("time", "the time is %s", f.Time)
 	}
@@ -105,6 +109,26 @@ func (f *Frame) check() error {
 		}
 	}
 	return nil
+}
+
+// finite reports whether all measurements are numbers, which JSON wants.
+func (f *Frame) finite() bool {
+	var all []float64
+	for _, x := range []*float64{f.RSSI, f.SNR} {
+		if x != nil {
+			all = append(all, *x)
+		}
+	}
+	for _, r := range f.Receptions {
+		all = append(all, r.RSSI, r.SNR)
+	}
+	if l := f.Location; l != nil {
+		all = append(all, l.Lat, l.Lng)
+	}
+	if o := f.OOB; o != nil {
+		all = append(all, o.Temperature, o.Battery)
+	}
+	return !slices.ContainsFunc(all, func(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) })
 }
 
 // ParseData reads a payload from hexadecimal digits.

@@ -97,24 +97,39 @@ const DownlinkTopic = "sigfox/downlink/"
 // TakeDownlink queues what was published on DownlinkTopic and a device's id: {"downlinkData":"0011223344556677"}, with
 // "expires" in seconds from now if it is not to wait for ever.
 func (b *Backend) TakeDownlink(ctx context.Context, topic string, body []byte) error {
+	device, data, expires, err := readDownlink(topic, body)
+	if err != nil {
+		return err
+	}
+	var at time.Time
+	if expires > 0 {
+		at = b.now().Add(expires)
+	}
+	_, err = b.QueueDownlink(ctx, device, data, at)
+	return err
+}
+
+// maxExpiry bounds how long a downlink can wait, in seconds, so that a sum of times stays one.
+const maxExpiry = 1e9
+
+// readDownlink reads what was published; expires is 0 when it is not said.
+func readDownlink(topic string, body []byte) (device, data string, expires time.Duration, err error) {
 	device, ok := strings.CutPrefix(topic, DownlinkTopic)
 	if !ok {
-		return fault.New(fault.Invalid, "%q is no topic of downlinks", topic)
+		return "", "", 0, fault.New(fault.Invalid, "%q is no topic of downlinks", topic)
 	}
 	var m struct {
 		Data    *string  `json:"downlinkData"`
 		Expires *float64 `json:"expires"`
 	}
 	if err := json.Unmarshal(body, &m); err != nil || m.Data == nil {
-		return fault.New(fault.Invalid, "what was published on %s is no downlink", topic).WithRemedy(`publish {"downlinkData":"0011223344556677"}`)
+		return "", "", 0, fault.New(fault.Invalid, "what was published on %s is no downlink", topic).WithRemedy(`publish {"downlinkData":"0011223344556677"}`)
 	}
-	var expires time.Time
 	if m.Expires != nil {
-		if !(*m.Expires > 0 && *m.Expires < 1e9) {
-			return fault.New(fault.Invalid, "expires is %g", *m.Expires).WithRemedy("say after how many seconds the downlink is of no use")
+		if !(*m.Expires > 0 && *m.Expires < maxExpiry) {
+			return "", "", 0, fault.New(fault.Invalid, "expires is %g", *m.Expires).WithRemedy("say after how many seconds the downlink is of no use")
 		}
-		expires = b.now().Add(time.Duration(*m.Expires * float64(time.Second)))
+		expires = time.Duration(*m.Expires * float64(time.Second))
 	}
-	_, err := b.QueueDownlink(ctx, device, *m.Data, expires)
-	return err
+	return device, *m.Data, expires, nil
 }

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -52,6 +53,7 @@ func TestFramesThatAreRefused(t *testing.T) {
 			"sequence number": {Device: dev, Seq: &high},
 			"no id":           {Device: "XYZ"},
 			"nine digits":     {Device: "0004D3091"},
+			"not a number":    {Device: dev, OOB: &OOB{Temperature: math.NaN()}},
 			"station":         {Device: dev, Radio: Radio{Station: "no"}},
 		} {
 			if _, err := w.Uplink(w.Context(), f); !fault.Is(err, fault.Invalid) {
