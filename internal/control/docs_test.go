@@ -97,7 +97,7 @@ func TestCompatibilityNamesItsWitnesses(t *testing.T) {
 		}
 	}
 	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
-	for _, file := range slices.Concat(glob(t, "internal/*/*_test.go"), glob(t, "thingwiretest/*_test.go")) {
+	for _, file := range slices.Concat(glob(t, "internal/*/*_test.go"), glob(t, "internal/sigfox/*/*_test.go"), glob(t, "thingwiretest/*_test.go")) {
 		for _, found := range declared.FindAllStringSubmatch(read(t, file), -1) {
 			there[found[1]] = true
 		}
