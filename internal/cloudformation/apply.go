@@ -142,8 +142,10 @@ func (a *applier) keep(res *Resource, m made) {
 	a.done = append(a.done, res)
 }
 
-// replace notes that another resource takes the place of one, which goes in the end.
+// replace notes that another resource takes the place of one, which goes in the end: a DeletionPolicy is about the end of
+// the stack.
 func (a *applier) replace(old Resource) {
+	old.Retain = false
 	a.leave = append(a.leave, old)
 	a.change = append(a.change, ResourceChange{Action: "Modify", LogicalID: old.LogicalID, PhysicalID: old.PhysicalID, Type: old.Type, Replacement: true})
 }
@@ -176,9 +178,14 @@ func (a *applier) update(r *resource, res *Resource, properties node, old Resour
 	return nil
 }
 
-// cleanUp removes what is left, the last first.
+// cleanUp removes what is left, in the opposite of the order in which it was made.
 func (a *applier) cleanUp() error {
-	for _, old := range slices.Backward(a.leave) {
+	for _, b := range slices.Backward(a.before) {
+		i := slices.IndexFunc(a.leave, func(l Resource) bool { return l.LogicalID == b.LogicalID })
+		if i < 0 {
+			continue
+		}
+		old := a.leave[i]
 		if !slices.ContainsFunc(a.change, func(c ResourceChange) bool { return c.LogicalID == old.LogicalID }) {
 			a.change = append(a.change, ResourceChange{Action: "Remove", LogicalID: old.LogicalID, PhysicalID: old.PhysicalID, Type: old.Type})
 		}

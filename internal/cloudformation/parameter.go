@@ -1,8 +1,10 @@
 package cloudformation
 
 import (
+	"fmt"
 	"math/big"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +13,10 @@ import (
 
 // maxParameterValue is the longest value of a parameter, in bytes: CloudFormation quotas.
 const maxParameterValue = 4096
+
+// maxPatterns bounds the patterns of all parameters of a template, in steps of regular expressions. It is a bound of
+// ours: those of people have some dozens.
+const maxPatterns = 20000
 
 // Parameter is the declaration of a parameter.
 type Parameter struct {
@@ -25,6 +31,7 @@ type Parameter struct {
 	ConstraintDescription string
 
 	pattern              *regexp.Regexp
+	steps                int // of the pattern
 	minLength, maxLength *int
 	minValue, maxValue   *big.Rat
 }
@@ -82,7 +89,7 @@ func (p *Parameter) read(attribute string, n node) (err error) {
 		p.ConstraintDescription = n.text
 	case "AllowedPattern":
 		p.AllowedPattern = n.text
-		p.pattern, err = regexp.Compile("^(?:" + n.text + ")$")
+		p.pattern, p.steps, err = compilePattern("^(?:" + n.text + ")$")
 	case "MinLength":
 		p.minLength, err = wholeNumber(n.text)
 	case "MaxLength":
@@ -98,6 +105,24 @@ func (p *Parameter) read(attribute string, n node) (err error) {
 		return malformed("Parameter '%s': %s %s cannot be read: %v", p.Name, attribute, plain(n.text), err)
 	}
 	return err
+}
+
+// compilePattern compiles a pattern and counts its steps: each may be taken once per character of a value, and a few
+// characters of a pattern can be millions.
+func compilePattern(text string) (*regexp.Regexp, int, error) {
+	parsed, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return nil, 0, err
+	}
+	program, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(program.Inst) > maxPatterns {
+		return nil, 0, fmt.Errorf("it has %d steps, %d are allowed", len(program.Inst), maxPatterns)
+	}
+	pattern, err := regexp.Compile(text)
+	return pattern, len(program.Inst), err
 }
 
 func (p *Parameter) readType(text string) error {

@@ -73,12 +73,10 @@ func (s *scope) call(c call) (node, error) {
 	case fnRef:
 		return s.ref(c.arg.text)
 	case fnGetAtt:
-		id, attribute := "", ""
 		if names, ok := c.arg.texts(); ok {
-			id, attribute = names[0], names[1]
-		} else {
-			id, attribute, _ = strings.Cut(c.arg.text, ".")
+			return s.getAtt(names[0], names[1])
 		}
+		id, attribute, _ := strings.Cut(c.arg.text, ".")
 		return s.getAtt(id, attribute)
 	case fnSub:
 		return s.sub(c.arg)
@@ -211,7 +209,7 @@ func (s *scope) split(delimiter string, n node) (node, error) {
 		return node{}, invalid("Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split%s", n.where())
 	}
 	out := node{kind: kindList}
-	for _, text := range strings.Split(value.text, delimiter) {
+	for text := range strings.SplitSeq(value.text, delimiter) {
 		out.items = append(out.items, scalar(text))
 	}
 	return out, s.spend(len(value.text))

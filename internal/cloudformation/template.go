@@ -24,6 +24,7 @@ type Template struct {
 	Version     string // "" when it has none
 	Description string
 	Parameters  []*Parameter // in their order, as everything here
+	steps       int          // of all patterns
 	conditions  []namedNode
 	resources   []*resource // in the order in which they can be made
 	outputs     []*output
@@ -120,8 +121,14 @@ func each(n node, section string, most int, add func(name string, n node) error)
 
 func (t *Template) addParameter(name string, n node) error {
 	p, err := parseParameter(name, n)
+	if err != nil {
+		return err
+	}
+	if t.steps += p.steps; t.steps > maxPatterns {
+		return malformed("the AllowedPatterns of all parameters have more than %d steps", maxPatterns)
+	}
 	t.Parameters = append(t.Parameters, p)
-	return err
+	return nil
 }
 
 func (t *Template) addCondition(name string, n node) error {

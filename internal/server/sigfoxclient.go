@@ -106,7 +106,7 @@ func (c *Client) SigfoxStack(ctx context.Context, name string) (*SigfoxStack, er
 // stackFailure is why the first resource of a stack could not be made.
 func (c *Client) stackFailure(ctx context.Context, s *SigfoxStack) (string, error) {
 	var out struct {
-		Events []struct{ LogicalResourceId, ResourceStatus, ResourceStatusReason string } `xml:"StackEvents>member"` //nolint:revive // AWS's name
+		Events []struct{ LogicalResourceId, ResourceStatus, ResourceStatusReason string } `xml:"StackEvents>member"`
 	}
 	if err := c.cloudFormation(ctx, "DescribeStackEvents", url.Values{"StackName": {s.ID}}, &out); err != nil {
 		return "", err
