@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 from harness import aws, paho
 from harness.aws import CLI, OLD_CLI, Keys, OldBoto3
+from harness.presign import presigned
 from harness.server import arn, policy, statement
 
 ACCOUNT = "000000000000"
@@ -164,3 +165,21 @@ def test_why_a_role_was_refused(server, iam, sts, unique):
     refused("AccessDenied", 403, sts.assume_role, RoleArn=role["Arn"], RoleSessionName="s1", ExternalId="theirs")
     told = server.run("why", server.keys.id).output()
     assert "sts:AssumeRole" in told and "sts:ExternalId is another one" in told
+
+
+def test_role_over_websocket(server, iam, sts, unique):
+    """A session of a role connects by a URL that botocore signed, as the role's policies have it, and ends with the role."""
+    name, client_id = unique("ws-role"), unique("ws-client")
+    role = make_role(iam, name)
+    allowed = policy(statement("Allow", "iot:Connect", arn("client/" + client_id)), statement("Allow", "iot:Publish", arn("topic/sigfox")))
+    iam.put_role_policy(RoleName=name, PolicyName="publish", PolicyDocument=json.dumps(allowed))
+    answer = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="s1", ExternalId="ours")
+    url = presigned(server, Keys.of_session(answer["Credentials"]), "api")
+    client = paho.WebSocketClient.open(server, url, client_id, version=paho.V5)
+    assert client.publish("sigfox", "x")[0] in (0, 16)  # 16: nobody subscribes
+    assert client.publish("elsewhere", "x")[0] == 135
+    iam.delete_role_policy(RoleName=name, PolicyName="publish")
+    iam.delete_role(RoleName=name)
+    assert client.closed.wait(5) and client.end[0] == 135
+    told = server.run("why", client_id).output()
+    assert "of role {}, session s1: the role {} is gone".format(name, name) in told

@@ -41,6 +41,7 @@ type ResourceChange struct {
 }
 
 func (s *Stacks) applier(r *record, w *work, want desired) *applier {
+	r.hide = want.template.hasSecrets()
 	return &applier{
 		record: r, w: w, want: want, before: r.stack.Resources,
 		scope: want.template.scope(want.parameters, s.pseudo(r.stack)),

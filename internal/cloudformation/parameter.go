@@ -269,6 +269,11 @@ func (t *Template) parameter(name string) *Parameter {
 	return t.Parameters[i]
 }
 
+// hasSecrets reports whether a parameter is not to be shown.
+func (t *Template) hasSecrets() bool {
+	return slices.ContainsFunc(t.Parameters, func(p *Parameter) bool { return p.NoEcho })
+}
+
 func wholeNumber(text string) (*int, error) {
 	n, err := strconv.Atoi(text)
 	return &n, err

@@ -14,6 +14,7 @@ type record struct {
 	stack  *Stack
 	at     time.Time
 	token  string // ClientRequestToken
+	hide   bool   // events do not show properties: a parameter with NoEcho may be among them
 	events []Event
 }
 
@@ -37,6 +38,9 @@ func (r *record) resourceIs(res *Resource, status Status, reason string) {
 
 func (r *record) note(e Event) {
 	e.ID, e.At, e.Token = uuid.NewString(), r.at, r.token
+	if r.hide {
+		e.Properties = ""
+	}
 	r.events = append(r.events, e)
 }
 

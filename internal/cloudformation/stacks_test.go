@@ -251,6 +251,34 @@ func TestUpdate(t *testing.T) {
 	want(t, second(w.Update(ctx, everything, Update{Stack: "st", Template: "{}"})), ErrValidation, "Stack [st] does not exist")
 }
 
+// What waits for a stack that was changed otherwise is not what anybody looked at.
+func TestUpdateDropsChangeSets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	w.create(NewStack{Name: "st", Template: resources(`"A":` + roleText(""))})
+	n := NewChangeSet{Name: "c", Stack: "st", Template: resources(`"A":` + roleText(`,"Description":"x"`)), Capabilities: bothCapabilities}
+	w.must(second(w.CreateChangeSet(ctx, n)))
+	w.must(second(w.Update(ctx, everything, Update{Stack: "st", Template: resources(`"B":` + roleText("")), Capabilities: bothCapabilities})))
+	want(t, w.ExecuteChangeSet(ctx, everything, "st", "c", "", false), ErrChangeSetNotFound, "[c] does not exist")
+}
+
+// A value that is not to be shown is in no event.
+func TestEventsHideSecrets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	text := `{"Parameters":{"S":{"Type":"String","NoEcho":true}},` + resources(`"A":` + roleText(`,"Description":{"Ref":"S"}`))[1:]
+	st := w.create(NewStack{Name: "st", Template: text, Parameters: []Input{{Key: "S", Value: "hush"}}})
+	w.must(second(w.Update(ctx, everything, Update{Stack: "st", Parameters: []Input{{Key: "S", Value: "hush-hush"}}, Capabilities: bothCapabilities})))
+	w.must(w.Delete(ctx, everything, "st", "", nil))
+	_, events, err := w.Events(ctx, st.ID)
+	w.must(err)
+	if len(events) < 10 || strings.Contains(fmt.Sprint(events), "hush") {
+		t.Errorf("%+v", events)
+	}
+}
+
 // Tags of the stack are tags of its roles, and new tags alone are an update.
 func TestStackTags(t *testing.T) {
 	t.Parallel()
@@ -358,6 +386,7 @@ func TestChangeSets(t *testing.T) {
 	want(t, w.ExecuteChangeSet(ctx, everything, "st", "none", "", false), ErrInvalidChangeSetStatus, "[FAILED]")
 	w.must(w.DeleteChangeSet(ctx, "st", "none"))
 	w.must(w.DeleteChangeSet(ctx, "st", "none"))
+	w.must(second(w.CreateChangeSet(ctx, NewChangeSet{Name: "five", Stack: "st", Template: n.Template, Capabilities: bothCapabilities})))
 	w.must(w.ExecuteChangeSet(ctx, everything, "st", "three", "", false))
 	if st = w.find("st"); st.Status != UpdateComplete || len(w.roles()) != 2 {
 		t.Errorf("%+v", st)

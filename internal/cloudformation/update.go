@@ -23,6 +23,7 @@ type Update struct {
 func errNoUpdates() error { return invalid("No updates are to be performed.") }
 
 // Update changes a stack. One that cannot be changed stays as it was and is no error: its status and its events say why.
+// Change sets that waited were made for what the stack was, and are dropped.
 func (s *Stacks) Update(ctx context.Context, may May, u Update) (stackID string, err error) {
 	err = retry(func() error {
 		st, rev, err := s.live(ctx, u.Stack)
@@ -47,7 +48,11 @@ func (s *Stacks) Update(ctx context.Context, may May, u Update) (stackID string,
 		if unchanged {
 			return errNoUpdates()
 		}
-		return documents.Commit(s.cfg.Store, append(ops, s.put(st, rev)...)...)
+		sets, err := s.dropChangeSets(ctx, st)
+		if err != nil {
+			return err
+		}
+		return documents.Commit(s.cfg.Store, slices.Concat(ops, sets, s.put(st, rev))...)
 	})
 	return stackID, err
 }
@@ -164,6 +169,9 @@ func (s *Stacks) demolish(ctx context.Context, may May, st *Stack, token string,
 	r := s.record(st, token)
 	r.stackIs(DeleteInProgress, "User Initiated")
 	w := s.work(ctx, may, st)
+	if t, err := ParseTemplate(st.Template); err != nil || t.hasSecrets() {
+		r.hide = true
+	}
 	a := &applier{record: r, w: w}
 	was := slices.Clone(st.Resources)
 	for i := range slices.Backward(st.Resources) {
