@@ -49,8 +49,8 @@ func TestMain(m *testing.M) {
 }
 
 type server struct {
-	binary, folder, mqtts string
-	child                 *exec.Cmd
+	binary, folder, mqtts, api string
+	child                      *exec.Cmd
 }
 
 func startServer(folder string) (*server, error) {
@@ -86,6 +86,7 @@ func (s *server) readEndpoints() error {
 		return err
 	}
 	s.mqtts, _ = endpoints["mqtts"].(string)
+	s.api, _ = endpoints["api"].(string)
 	return nil
 }
 

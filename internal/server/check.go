@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/cloudformation"
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/iam"
 	"github.com/thingwire/thingwire/internal/registry"
@@ -67,6 +68,7 @@ func (r *CheckReport) read(ctx context.Context, s *pebble.Store) error {
 		func() ([]string, error) { return iam.Check(ctx, s, key) },
 		func() ([]string, error) { return backend.Check(ctx, s) },
 		func() ([]string, error) { return receive.Check(ctx, s) },
+		func() ([]string, error) { return cloudformation.Check(ctx, s) },
 	} {
 		problems, err := room()
 		if err != nil && ctx.Err() == nil {

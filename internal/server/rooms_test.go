@@ -46,6 +46,7 @@ var rooms = []room{
 	{"internal/store/documents", []string{"internal/fault", "internal/store"}, "documents are JSON on the contract: it knows no driver, and not what the documents say"},
 	{"internal/registry", []string{"internal/fault", "internal/policy", "internal/store", "internal/store/documents"}, "registry knows neither HTTP nor MQTT: it answers whose certificate this is"},
 	{"internal/iam", []string{"internal/fault", "internal/policy", "internal/store", "internal/store/documents"}, "iam answers whose key this is: it neither verifies signatures nor decides what their owners may do"},
+	{"internal/cloudformation", []string{"internal/fault", "internal/iam", "internal/store", "internal/store/documents"}, "cloudformation makes roles and policies of templates: it knows no HTTP, and iam knows no stacks"},
 	{"internal/journal", []string{"internal/fault"}, "journal remembers words: it knows no packets, sessions or policies"},
 	{
 		"internal/broker",
@@ -72,7 +73,7 @@ var rooms = []room{
 	},
 	{
 		"internal/control",
-		[]string{"internal/awsapi", "internal/broker", "internal/fault", "internal/iam", "internal/policy", "internal/registry", "internal/sigv4", "internal/topic"},
+		[]string{"internal/awsapi", "internal/broker", "internal/cloudformation", "internal/fault", "internal/iam", "internal/policy", "internal/registry", "internal/sigv4", "internal/topic"},
 		"control is a door: it decodes, calls, encodes; a rule of the domain belongs to registry or broker",
 	},
 	{
@@ -137,7 +138,7 @@ var walls = []wall{
 	{"golang.org/x/sys", []string{"cmd/thingwire"}, "only the command opens a pseudo-terminal"},
 	{"github.com/prometheus", []string{"internal/server"}, "rooms count with atomic integers; server makes metrics of them"},
 	{"github.com/aws", nil, "the AWS SDK is for tests: an oracle is only one while the product does not stand on it"},
-	{"go.yaml.in/yaml", []string{"internal/server"}, "configuration is decoded at one place"},
+	{"go.yaml.in/yaml", []string{"internal/server", "internal/cloudformation"}, "configuration is decoded at one place, and templates at another"},
 	{"github.com/google/go-cmp", []string{"internal/store/storetest"}, "go-cmp panics on what it does not know: it is for tests"},
 	{"pgregory.net/rapid", []string{"internal/store/storetest"}, "rapid is for tests"},
 	{"testing", []string{"internal/store/storetest", "thingwiretest"}, "testing in a binary drags its flags along"},

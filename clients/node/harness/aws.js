@@ -7,12 +7,17 @@ import https from 'node:https';
 
 export const REGION = 'us-east-1';
 
-/** A client of the data plane that tries once, so that a test sees the first answer. */
-export async function dataPlane(server, credentials, options = {}) {
-  return new IoTDataPlaneClient({
+/** What a client of any service is set up with. It tries once, so that a test sees the first answer. */
+export async function clientOptions(server, credentials) {
+  return {
     region: REGION, endpoint: server.url(), credentials: credentials ?? (await server.keys()), maxAttempts: 1,
-    requestHandler: { httpsAgent: new https.Agent({ ca: readFileSync(server.ca), keepAlive: false }) }, ...options,
-  });
+    requestHandler: { httpsAgent: new https.Agent({ ca: readFileSync(server.ca), keepAlive: false }) },
+  };
+}
+
+/** A client of the data plane. */
+export async function dataPlane(server, credentials, options = {}) {
+  return new IoTDataPlaneClient({ ...(await clientOptions(server, credentials)), ...options });
 }
 
 function credentialsOf({ accessKeyId, secretAccessKey, sessionToken }) {
