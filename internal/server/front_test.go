@@ -38,7 +38,7 @@ func inMemory(t *testing.T) *Server {
 }
 
 // browser is an HTTP client that trusts s.
-func browser(t *testing.T, s *Server) *http.Client {
+func browser(t testing.TB, s *Server) *http.Client {
 	t.Helper()
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(s.RootPEM())
