@@ -64,6 +64,9 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 		names:     newNameLocks(),
 		cache:     newCache(),
 	}
+	if err := r.indexAttributes(ctx); err != nil {
+		return nil, err
+	}
 	if err := r.followSettings(ctx); err != nil {
 		return nil, err
 	}
