@@ -208,8 +208,8 @@ func (r *rooms) openDoors(_ context.Context, log *slog.Logger) error {
 	r.control = control.New(control.Config{
 		Registry: r.registry, Account: r.cfg.Account, Region: r.cfg.Region, Endpoints: r.endpoints, Log: log,
 	})
-	r.control.Mount(journalPath, &journalAPI{journal: r.journal})
-	r.control.Mount(privatePrefix, privateAPI(r.cfg, r.broker))
+	r.control.Mount(journalPath, &journalAPI{journal: r.journal, log: log})
+	r.control.Mount(privatePrefix, privateAPI(r.cfg, r.broker, log))
 	r.openPlanes(log)
 	return nil
 }
