@@ -275,6 +275,23 @@ func FuzzHandler(f *testing.F) {
 	for _, op := range operations() {
 		f.Add(op.method, strings.NewReplacer("{", "", "}", "").Replace(op.path), "setAsActive=true&pageSize=3", document, "arn:aws:iot:us-east-1:000000000000:cert/"+zeros)
 	}
+	for _, seed := range []struct{ method, path, query, body string }{
+		{"POST", "things/a", "", `{"thingTypeName":"t","attributePayload":{"attributes":{"a":"b"},"merge":true},"billingGroupName":"g"}`},
+		{"PATCH", "things/a", "", `{"expectedVersion":1,"removeThingType":true,"attributePayload":null}`},
+		{"GET", "things", "attributeName=a&attributeValue=b&usePrefixAttributeValue=true&thingTypeName=t&maxResults=250&nextToken=TGlzdFRoaW5ncwBh", ""},
+		{"POST", "thing-groups/g", "", `{"parentGroupName":"h","thingGroupProperties":{"thingGroupDescription":"d","attributePayload":{"attributes":{}}},"tags":[{"Key":"k","Value":"v"}]}`},
+		{"PUT", "thing-groups/updateThingGroupsForThing", "", `{"thingName":"a","thingGroupsToAdd":["g"],"thingGroupsToRemove":["h"],"overrideDynamicGroups":true}`},
+		{"PUT", "billing-groups/addThingToBillingGroup", "", `{"billingGroupName":"b","billingGroupArn":"arn:aws:iot:us-east-1:000000000000:billinggroup/b","thingName":"a"}`},
+		{"POST", "thing-types/t", "", `{"thingTypeProperties":{"thingTypeDescription":"d","searchableAttributes":["a"],"mqtt5Configuration":{}}}`},
+		{"POST", "cacertificate", "allowAutoRegistration=true", `{"caCertificate":"-----BEGIN CERTIFICATE-----","certificateMode":"SNI_ONLY","registrationConfig":{"roleArn":"r"}}`},
+		{"PATCH", "event-configurations", "", `{"eventConfigurations":{"THING":{"Enabled":true},"JOB":null}}`},
+		{"POST", "v2LoggingOptions", "", `{"roleArn":"arn:","defaultLogLevel":"ERROR","eventConfigurations":[{"eventType":"Connect","logLevel":"INFO"}]}`},
+		{"POST", "v2LoggingLevel", "", `{"logTarget":{"targetType":"SOURCE_IP","targetName":"::1"},"logLevel":"DEBUG"}`},
+		{"POST", "test-authorization", "clientId=a", `{"principal":"p","authInfos":[{"actionType":"PUBLISH","resources":["arn:aws:iot:us-east-1:000000000000:topic/a"]}],"policyNamesToAdd":["p"]}`},
+		{"POST", "untag", "", `{"resourceArn":"arn:aws:iot:us-east-1:000000000000:policy/p","tagKeys":["k"]}`},
+	} {
+		f.Add(seed.method, seed.path, seed.query, seed.body, "")
+	}
 	f.Add("POST", "//attached-policies/arn%3Aaws%3Aiot%3Aus-east-1%3A000000000000%3Acert%2F"+zeros, "marker=eA==", "", "")
 	f.Fuzz(func(t *testing.T, method, path, query, body, header string) {
 		if strings.Contains(path, "keys-and-certificate") {
