@@ -59,6 +59,7 @@ type world struct {
 	handler  *Handler
 	caller   awsapi.Caller
 	log      *strings.Builder
+	store    *mem.Store
 }
 
 func newWorld(t testing.TB) *world {
@@ -79,7 +80,7 @@ func newWorld(t testing.TB) *world {
 		Registry: r, Account: "000000000000", Region: "us-east-1", Log: slog.New(slog.NewTextHandler(log, nil)),
 		Endpoints: func() map[string]string { return map[string]string{"iot:Jobs": "jobs.example"} },
 	})
-	return &world{t: t, registry: r, handler: h, caller: awsapi.Root("000000000000"), log: log}
+	return &world{t: t, registry: r, handler: h, caller: awsapi.Root("000000000000"), log: log, store: s}
 }
 
 // ticking is a clock that never shows the same time twice, so that what is ordered by age has an order.
@@ -237,6 +238,19 @@ func TestAuthorisation(t *testing.T) {
 	w.refused(403, "AccessDeniedException", "POST", "/keys-and-certificate", "")
 	w.caller = awsapi.Caller{ARN: "nobody"}
 	w.refused(403, "AccessDeniedException", "GET", "/things", "")
+}
+
+// TestStoreFails: a store that cannot write refuses changes with a word that SDKs try again for, and reads go on.
+func TestStoreFails(t *testing.T) {
+	w := newWorld(t)
+	w.ok("POST", "/things/lamp", "")
+	w.store.Fail(errors.New("disk full"))
+	w.refused(503, "ServiceUnavailableException", "POST", "/things/door", "")
+	w.refused(503, "ServiceUnavailableException", "DELETE", "/things/lamp", "")
+	w.ok("GET", "/things/lamp", "")
+	w.ok("GET", "/things", "")
+	w.store.Fail(nil)
+	w.ok("DELETE", "/things/lamp", "")
 }
 
 // A panic answers what SDKs can read, and its cause stays in the log.
