@@ -34,7 +34,6 @@ func (b *safeBuffer) String() string {
 
 // Whatever is wrong with a request, its answer has an id that the log or the journal knows, with the cause.
 func TestRefusalsAreKnown(t *testing.T) {
-	t.Parallel()
 	log := &safeBuffer{}
 	cfg := Default()
 	cfg.InMemory = true
