@@ -35,20 +35,7 @@ func (b *safeBuffer) String() string {
 // Whatever is wrong with a request, its answer has an id that the log or the journal knows, with the cause.
 func TestRefusalsAreKnown(t *testing.T) {
 	log := &safeBuffer{}
-	cfg := Default()
-	cfg.InMemory = true
-	for _, row := range cfg.Listen.all() {
-		*row.addr = "127.0.0.1:0"
-	}
-	s, err := New(t.Context(), cfg, slog.New(slog.NewJSONHandler(log, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := inMemoryThatLogs(t, slog.New(slog.NewJSONHandler(log, nil)))
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
