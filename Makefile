@@ -45,7 +45,7 @@ bench: ## all benchmarks; compare two runs with .cache/bin/benchstat
 
 crash: build ## kill -9 under load ROUNDS times, power cuts in SEEDS workloads: nothing acknowledged may be lost
 	THINGWIRE_CRASH_ROUNDS=$(ROUNDS) clients/python/run -k crash
-	THINGWIRE_CRASH_SEEDS=$(SEEDS) $(GO) test -count 1 -timeout 60m -run "TestCutAfterEveryOperation|TestCrash$$" ./internal/broker ./internal/store/pebble
+	THINGWIRE_CRASH_SEEDS=$(SEEDS) $(GO) test -count 1 -timeout 60m -run "TestCutAfterEveryOperation|TestCutInEveryCall|TestCrash$$" ./internal/broker ./internal/registry ./internal/store/pebble
 
 soak: ## an hour of churn, compressed: memory, disk and goroutines stay bounded
 	THINGWIRE_SOAK_ROUNDS=900 $(GO) test -count 1 -timeout 60m -v -run "TestSoak$$" ./internal/broker

@@ -25,7 +25,7 @@ type Config struct {
 	// is absent or empty, and a nil function, answer with the request's own host without port.
 	Endpoints func() map[string]string
 
-	Log *slog.Logger // failures inside; nowhere when nil
+	Log *slog.Logger // refusals and failures inside, each with its request id; nowhere when nil
 }
 
 // Handler serves the control plane. It must not sit behind an http.ServeMux: that one cleans paths, and labels may hold
@@ -61,7 +61,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer awsapi.Recover(h.cfg.Log, r, id, "the control plane", func(err error) { failureOf(err, id).Write(w) })
 	caller, ok := awsapi.CallerFrom(r.Context())
 	if !ok {
-		h.refuse(w, r, id, fault.New(fault.Unauthenticated, "Missing Authentication Token").
+		h.refuse(w, r, fault.New(fault.Unauthenticated, "Missing Authentication Token").
 			WithRemedy("sign the request with Signature Version 4, or use the admin socket"))
 		return
 	}
@@ -73,7 +73,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	answer, err := h.answer(w, r, caller)
 	if err != nil {
-		h.refuse(w, r, id, err)
+		h.refuse(w, r, err)
 		return
 	}
 	awsapi.WriteJSON(w, http.StatusOK, answer)
@@ -120,12 +120,8 @@ func (h *Handler) resource(c *call) string {
 	return h.cfg.Registry.ARN(kind + "/" + c.labels[strings.Trim(label, "{}")])
 }
 
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, id string, err error) {
-	if fault.Is(err, fault.Internal) {
-		h.cfg.Log.ErrorContext(r.Context(), "control plane request failed", slog.String("request", id),
-			slog.String("method", r.Method), slog.String("path", r.URL.EscapedPath()), slog.Any("err", err))
-	}
-	failureOf(err, id).Write(w)
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	Refuse(h.cfg.Log, w, r, err)
 }
 
 var _ http.Handler = (*Handler)(nil)

@@ -47,7 +47,7 @@ type queryName struct{ service, operation string }
 func queryOperations() []queryOperation {
 	return []queryOperation{
 		{stsService, "GetCallerIdentity", aboutNothing, nil, getCallerIdentity},
-		{stsService, "GetSessionToken", aboutNothing, []string{"SerialNumber", "TokenCode"}, getSessionToken},
+		{stsService, "GetSessionToken", aboutNothing, []string{"SerialNumber", "TokenCode", "MinimumSessionTokenSize"}, getSessionToken},
 
 		{iamService, "CreateUser", aboutUser, []string{"PermissionsBoundary", "Tags"}, createUser},
 		{iamService, "GetUser", aboutUserOrCaller, nil, getUser},

@@ -138,23 +138,12 @@ func (r *Registry) ListThingTypes(ctx context.Context, name string, p Page) (typ
 	if err := typeName.checkIf(name); err != nil {
 		return nil, "", err
 	}
-	for d, err := range r.cfg.Store.List(ctx, typesBucket, name, p.After, 0) {
-		if err != nil {
-			return nil, "", err
-		}
+	return walk(ctx, r, typesBucket, name, p, func(d store.Doc) (*ThingType, error) {
 		if name != "" && d.Key != name {
-			continue
+			return nil, nil //nolint:nilnil // nil is not taken
 		}
-		t, err := documents.Decode[ThingType](typesBucket, d)
-		if err != nil {
-			return nil, "", err
-		}
-		if p.Limit > 0 && len(types) == p.Limit {
-			return types, types[len(types)-1].Name, nil
-		}
-		types = append(types, *t)
-	}
-	return types, "", nil
+		return documents.Decode[ThingType](typesBucket, d)
+	})
 }
 
 // DeprecateThingType keeps a type from being taken by further things; undo allows it again.
