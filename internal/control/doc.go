@@ -14,5 +14,5 @@
 // Beside it stands Query, which answers STS and IAM in AWS's Query protocol: forms in, XML out, errors with codes of their
 // own. Its table is in queryop.go, and absentquery.txt is to it what absent.txt is to the other.
 //
-// It may import awsapi, broker, fault, iam, policy, registry, sigv4 and topic; broker and topic it does not need so far.
+// It may import awsapi, broker, fault, iam, policy, registry, sigv4 and topic; topic it does not need so far.
 package control

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/thingwire/thingwire/internal/awsapi"
+	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/registry"
 )
@@ -24,6 +25,9 @@ type Config struct {
 	// Endpoints says which host name DescribeEndpoint answers for each endpoint type ("iot:Data-ATS", …). A type that
 	// is absent or empty, and a nil function, answer with the request's own host without port.
 	Endpoints func() map[string]string
+
+	// Connectivity tells of the connection of a client id, and whether anything is known of it; nobody's when nil.
+	Connectivity func(clientID string) (broker.ConnectionInfo, bool)
 
 	Log *slog.Logger // failures inside; nowhere when nil
 }
@@ -46,6 +50,9 @@ type mount struct {
 func New(cfg Config) *Handler {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Connectivity == nil {
+		cfg.Connectivity = func(string) (broker.ConnectionInfo, bool) { return broker.ConnectionInfo{}, false }
 	}
 	return &Handler{cfg: cfg, routes: newRoutes(operations(), absentOperations()), requests: requests()}
 }

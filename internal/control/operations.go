@@ -16,6 +16,7 @@ func thingOperations() []operation {
 		{"UpdateThing", "PATCH", "/things/{thingName}", "thing/{thingName}", updateThing},
 		{"DeleteThing", "DELETE", "/things/{thingName}", "thing/{thingName}", deleteThing},
 		{"ListThings", "GET", "/things", "*", listThings},
+		{"GetThingConnectivityData", "POST", "/things/{thingName}/connectivity-data", "thing/{thingName}", getThingConnectivityData},
 
 		{"CreateThingType", "POST", "/thing-types/{thingTypeName}", "thingtype/{thingTypeName}", createThingType},
 		{"DescribeThingType", "GET", "/thing-types/{thingTypeName}", "thingtype/{thingTypeName}", describeThingType},
