@@ -30,7 +30,7 @@ def told(iot, name):
 
 
 def until_gone(iot, name):
-    """Asks until the goodbye that the device has sent is told of."""
+    """Asks until the end that the device knows of is told of."""
     deadline = time.monotonic() + 20
     while told(iot, name)["connected"]:
         assert time.monotonic() < deadline
@@ -67,6 +67,7 @@ def test_the_reason_that_an_administrator_gave(server, thing, iot, unique, versi
     with Client.open(server, thing, name, version, clean=version == V5) as device:
         aws.client(server, "iot-data").delete_connection(clientId=name, cleanSession=True)
         assert device.closed.wait(20)
+    until_gone(iot, name)
     answer = told(iot, name)
     assert (answer["connected"], answer["disconnectReason"]) == (False, "API_INITIATED_DISCONNECT")
 
