@@ -1,6 +1,7 @@
 package control
 
 import (
+	"maps"
 	"net/netip"
 	"testing"
 	"time"
@@ -31,9 +32,7 @@ func TestGetThingConnectivityData(t *testing.T) {
 	}
 	session := func(more map[string]any) map[string]any {
 		out := map[string]any{"cleanSession": false, "sessionExpiry": 3600.0, "keepAliveDuration": 60.0, "connected": false}
-		for k, v := range more {
-			out[k] = v
-		}
+		maps.Copy(out, more)
 		return out
 	}
 	ends := map[string]any{"sourceIp": "203.0.113.5", "sourcePort": 50001.0, "targetIp": "2001:db8::1", "targetPort": 8883.0}
@@ -60,9 +59,7 @@ func TestGetThingConnectivityData(t *testing.T) {
 	} {
 		want := map[string]any{}
 		for _, part := range c.want {
-			for k, v := range part {
-				want[k] = v
-			}
+			maps.Copy(want, part)
 		}
 		if diff := cmp.Diff(want, w.ok("POST", "/things/"+c.thing+"/connectivity-data", c.body).body); diff != "" {
 			t.Errorf("%s %s: %s", c.thing, c.body, diff)
