@@ -1,9 +1,9 @@
 package control
 
 import (
-	"net/netip"
 	"time"
 
+	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/broker"
 )
 
@@ -59,8 +59,8 @@ func getThingConnectivityData(c *call) (any, error) {
 		out.KeepAliveDuration = seconds(info.Socket.KeepAlive)
 	}
 	if in.IncludeSocketInformation {
-		out.SourceIP, out.SourcePort = endOf(info.Socket.Source)
-		out.TargetIP, out.TargetPort = endOf(info.Socket.Target)
+		out.SourceIP, out.SourcePort = awsapi.EndOf(info.Socket.Source)
+		out.TargetIP, out.TargetPort = awsapi.EndOf(info.Socket.Target)
 	}
 	return out, nil
 }
@@ -68,11 +68,4 @@ func getThingConnectivityData(c *call) (any, error) {
 func seconds(d time.Duration) *int64 {
 	s := int64(d / time.Second)
 	return &s
-}
-
-func endOf(a netip.AddrPort) (ip string, port uint16) {
-	if !a.IsValid() {
-		return "", 0
-	}
-	return a.Addr().String(), a.Port()
 }
