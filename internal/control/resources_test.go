@@ -12,7 +12,8 @@ import (
 )
 
 // authorised has what AWS authorises for each operation (Service Authorization Reference, "Actions, resources, and
-// condition keys for AWS IoT"): kinds of resources, those with a star always, the others where the request names one.
+// condition keys for AWS IoT"): kinds of resources as their ARNs have them, those with a star always, the others where the
+// request names one.
 //
 //go:embed testdata/resources.txt
 var authorised string
