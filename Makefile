@@ -54,6 +54,7 @@ clients: build ## the foreign clients against a real server
 	clients/python/run
 	clients/node/run
 	clients/go/run
+	clients/java/run
 
 ci: ## what CI runs, nothing else
 	bash .ci/run

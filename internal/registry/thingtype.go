@@ -173,7 +173,8 @@ func (r *Registry) DeleteThingType(ctx context.Context, name string) error {
 				WithRemedy("deprecate it, and delete it five minutes later: aws iot deprecate-thing-type --thing-type-name %s", name)
 		}
 		if rest := t.Deprecated.Add(typeRest).Sub(r.now()); rest > 0 {
-			return fault.New(fault.Invalid, "thing type %s was deprecated less than five minutes ago", name).
+			// Terraform tries again on these words alone.
+			return fault.New(fault.Invalid, "thing type %s is deprecated too recently. Please wait for 5 minutes after deprecation and then retry", name).
 				WithRemedy("try again in %s", rest.Round(time.Second))
 		}
 		free, err := r.isEmpty(ctx, typeThingsBucket, name+"/")

@@ -206,7 +206,8 @@ func (r *rooms) openDoors(_ context.Context, log *slog.Logger) error {
 		return r.gateway.Shutdown(ctx)
 	})
 	r.control = control.New(control.Config{
-		Registry: r.registry, Account: r.cfg.Account, Region: r.cfg.Region, Endpoints: r.endpoints, Log: log,
+		Registry: r.registry, Account: r.cfg.Account, Region: r.cfg.Region, Endpoints: r.endpoints,
+		Connectivity: r.broker.Connectivity, Log: log,
 	})
 	r.control.Mount(journalPath, &journalAPI{journal: r.journal, log: log})
 	r.control.Mount(privatePrefix, privateAPI(r.cfg, r.broker, log))
