@@ -17,7 +17,7 @@ type QueryConfig struct {
 	Stacks  *cloudformation.Stacks
 	Account string
 
-	Log *slog.Logger // failures inside; nowhere when nil
+	Log *slog.Logger // refusals and failures inside, each with its request id; nowhere when nil
 }
 
 // Query serves AWS's Query protocol: STS, IAM and CloudFormation as forms in, XML out, all on one path. It needs an awsapi.Caller in the
@@ -217,9 +217,8 @@ func (q *Query) refuse(w http.ResponseWriter, r *http.Request, c *queryCall, err
 	if c != nil {
 		namespace = c.op.service.namespace
 	}
-	if fault.Is(err, fault.Internal) {
-		q.cfg.Log.ErrorContext(r.Context(), "query request failed", slog.String("request", awsapi.RequestID(w)), slog.Any("err", err))
-	}
+	id := awsapi.Begin(w)
+	note(q.cfg.Log, r, id, queryFailureOf(err, id).Name, err)
 	writeQueryFailure(w, namespace, err)
 }
 

@@ -89,7 +89,7 @@ func stackOperations() []queryOperation {
 func identityOperations() []queryOperation {
 	return []queryOperation{
 		{stsService, "GetCallerIdentity", aboutNothing, nil, getCallerIdentity},
-		{stsService, "GetSessionToken", aboutNothing, []string{"SerialNumber", "TokenCode"}, getSessionToken},
+		{stsService, "GetSessionToken", aboutNothing, []string{"SerialNumber", "TokenCode", "MinimumSessionTokenSize"}, getSessionToken},
 
 		{stsService, "AssumeRole", aboutNothing, []string{
 			"PolicyArns", "Tags", "TransitiveTagKeys", "SerialNumber", "TokenCode", "SourceIdentity", "ProvidedContexts", "MinimumSessionTokenSize",

@@ -34,7 +34,7 @@ func (d *httpDoor) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	awsapi.Begin(w)
 	p := d.rooms.planes.of(req)
 	if d.onlyData && p != &d.rooms.planes.data {
-		control.WriteFailure(w, fault.New(fault.Unsupported, "listener %s has the data plane only", gateway.ListenerOf(req.Context())).
+		control.Refuse(d.log, w, req, fault.New(fault.Unsupported, "listener %s has the data plane only", gateway.ListenerOf(req.Context())).
 			WithRemedy("send this request to the api listener"))
 		return
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 
 	"github.com/thingwire/thingwire/internal/awsapi"
@@ -16,13 +17,13 @@ import (
 const privatePrefix = "/_thingwire/v1/"
 
 // privateAPI is what the command line needs beyond AWS's operations.
-func privateAPI(cfg *Config, b *broker.Broker) http.Handler {
+func privateAPI(cfg *Config, b *broker.Broker, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET "+privatePrefix+"subscribe", &live{broker: b})
+	mux.Handle("GET "+privatePrefix+"subscribe", &live{broker: b, log: log})
 	mux.HandleFunc("GET "+privatePrefix+"policies/{name}", func(w http.ResponseWriter, r *http.Request) {
 		document, err := builtinPolicy(r.PathValue("name"), cfg.Account, cfg.Region)
 		if err != nil {
-			control.WriteFailure(w, err)
+			control.Refuse(log, w, r, err)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
@@ -34,7 +35,7 @@ func privateAPI(cfg *Config, b *broker.Broker) http.Handler {
 		})
 	})
 	mux.HandleFunc(privatePrefix, func(w http.ResponseWriter, r *http.Request) {
-		control.WriteFailure(w, fault.New(fault.Unsupported, "Thingwire has no %s %s", r.Method, r.URL.Path).WithRemedy("see docs/compatibility.md"))
+		control.Refuse(log, w, r, fault.New(fault.Unsupported, "Thingwire has no %s %s", r.Method, r.URL.Path).WithRemedy("see docs/compatibility.md"))
 	})
 	return mux
 }

@@ -157,7 +157,7 @@ func (r *rooms) openSigfox(ctx context.Context, log *slog.Logger) error {
 	}
 	door := &httpDoor{rooms: r, log: log}
 	f.rest = rest.New(rest.Config{Backend: f.backend, Guard: r.guard, Log: log, Refused: r.noteLogin, Denied: door.noteDenied})
-	r.control.Mount(sigfoxPrefix, sigfoxAPI(f))
+	r.control.Mount(sigfoxPrefix, sigfoxAPI(f, log))
 	return nil
 }
 

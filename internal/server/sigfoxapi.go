@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -67,19 +68,19 @@ var sigfoxRows = []sigfoxRow{
 }
 
 // sigfoxAPI is what the verbs of `thingwire sigfox` call.
-func sigfoxAPI(f *sigfoxRooms) http.Handler {
+func sigfoxAPI(f *sigfoxRooms, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	for _, row := range sigfoxRows {
 		method, path, _ := strings.Cut(row.pattern, " ")
 		mux.HandleFunc(method+" "+sigfoxPrefix+path, func(w http.ResponseWriter, r *http.Request) {
 			by, _ := awsapi.CallerFrom(r.Context()) // control has refused a request without one
 			if err := by.Authorise("sigfox:"+row.name, "*"); err != nil {
-				control.WriteFailure(w, err)
+				control.Refuse(log, w, r, err)
 				return
 			}
 			out, err := row.run(&sigfoxCall{r, f.backend, f.receiver})
 			if err != nil {
-				control.WriteFailure(w, err)
+				control.Refuse(log, w, r, err)
 				return
 			}
 			w.Header().Set("Content-Type", "application/json")
@@ -89,7 +90,7 @@ func sigfoxAPI(f *sigfoxRooms) http.Handler {
 		})
 	}
 	mux.HandleFunc(sigfoxPrefix, func(w http.ResponseWriter, r *http.Request) {
-		control.WriteFailure(w, fault.New(fault.Unsupported, "Thingwire has no %s %s", r.Method, r.URL.Path).WithRemedy("see docs/private-api.md"))
+		control.Refuse(log, w, r, fault.New(fault.Unsupported, "Thingwire has no %s %s", r.Method, r.URL.Path).WithRemedy("see docs/private-api.md"))
 	})
 	return mux
 }
