@@ -45,7 +45,7 @@ bench: ## all benchmarks; compare two runs with .cache/bin/benchstat
 
 crash: build ## kill -9 under load ROUNDS times, power cuts in SEEDS workloads: nothing acknowledged may be lost
 	THINGWIRE_CRASH_ROUNDS=$(ROUNDS) clients/python/run -k crash
-	THINGWIRE_CRASH_SEEDS=$(SEEDS) $(GO) test -count 1 -timeout 60m -run "TestCutAfterEveryOperation|TestCrash$$" ./internal/broker ./internal/store/pebble
+	THINGWIRE_CRASH_SEEDS=$(SEEDS) $(GO) test -count 1 -timeout 60m -run "TestCutAfterEveryOperation|TestCutInEveryCall|TestCrash$$" ./internal/broker ./internal/registry ./internal/store/pebble
 
 soak: ## an hour of churn, compressed: memory, disk and goroutines stay bounded
 	THINGWIRE_SOAK_ROUNDS=900 $(GO) test -count 1 -timeout 60m -v -run "TestSoak$$" ./internal/broker
@@ -54,6 +54,7 @@ clients: build ## the foreign clients against a real server
 	clients/python/run
 	clients/node/run
 	clients/go/run
+	clients/java/run
 
 ci: ## what CI runs, nothing else
 	bash .ci/run

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 // wait is how long an event may take to come. No test waits for time to pass.
@@ -49,8 +51,8 @@ func TestMain(m *testing.M) {
 }
 
 type server struct {
-	binary, folder, mqtts string
-	child                 *exec.Cmd
+	binary, folder, mqtts, api string
+	child                      *exec.Cmd
 }
 
 func startServer(folder string) (*server, error) {
@@ -86,6 +88,7 @@ func (s *server) readEndpoints() error {
 		return err
 	}
 	s.mqtts, _ = endpoints["mqtts"].(string)
+	s.api, _ = endpoints["api"].(string)
 	return nil
 }
 
@@ -126,15 +129,40 @@ func (s *server) newThing(name, policy string) (*thing, error) {
 	if err != nil {
 		return nil, err
 	}
-	ca, err := os.ReadFile(file("root-CA.pem"))
+	trusted, err := s.trusted()
+	if err != nil {
+		return nil, err
+	}
+	trusted.Certificates = []tls.Certificate{pair}
+	return &thing{name, trusted}, nil
+}
+
+// trusted is how clients of this server meet it.
+func (s *server) trusted() (*tls.Config, error) {
+	ca, err := os.ReadFile(filepath.Join(s.folder, "data", "ca.pem"))
 	if err != nil {
 		return nil, err
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)
-	return &thing{name, &tls.Config{
-		Certificates: []tls.Certificate{pair}, RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS12,
-	}}, nil
+	return &tls.Config{RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS12}, nil
+}
+
+// keys are the access key of the first start, which may do everything, as AWS's SDKs take it.
+func (s *server) keys() (aws.CredentialsProviderFunc, error) {
+	text, err := os.ReadFile(filepath.Join(s.folder, "data", "credentials"))
+	if err != nil {
+		return nil, err
+	}
+	of := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(line, "="); ok {
+			of[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		}
+	}
+	return func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: of["aws_access_key_id"], SecretAccessKey: of["aws_secret_access_key"]}, nil
+	}, nil
 }
 
 // scoped is a thing that may connect as allowed-… and use the topics below mine/.

@@ -18,8 +18,14 @@ STATUS = {
     "MalformedPolicy": 400, "VersionsLimitExceeded": 409, "LimitExceeded": 410,
     "NotConfigured": 404,
 }  # fmt: skip
-# Of the service itself, and for all operations alike.
-OF_ALL = {"InternalFailure", "ServiceUnavailable", "Throttling", "Unauthorized"}
+# Of the service itself, and for all operations alike: none of them can be provoked from outside.
+OF_ALL = {
+    "InternalFailure": "needs a disk that fails below the server, or a bug: TestInternalErrorsAreNotShown, TestPanic",
+    "Internal": "the same by the name that the logging operations have for it",
+    "ServiceUnavailable": "needs a store that cannot write",
+    "Throttling": "the control plane is not limited: docs/compatibility.md",
+    "Unauthorized": "a name in the model that the service does not use: it says AccessDenied, which test_access_denied provokes",
+}
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +102,7 @@ ERRORS = {
     },
     "delete_thing": {INVALID: LAMP, VERSION: {**LAMP, "expectedVersion": 7}},
     "list_things": {INVALID: {"attributeName": "without a value"}},
+    "get_thing_connectivity_data": {INVALID: {"thingName": "a b"}, MISSING: NO_LAMP},
     "create_thing_type": {INVALID: {"thingTypeName": "x", "tags": LONE * 2}, EXISTS: {"thingTypeName": "bulb", "tags": LONE}},
     "describe_thing_type": {INVALID: {"thingTypeName": "a b"}, MISSING: {"thingTypeName": "none"}},
     "update_thing_type": {
@@ -268,6 +275,7 @@ ERRORS = {
 
 IMPOSSIBLE = {
     ("delete_thing", MISSING): "deleting what is not there succeeds, as on AWS",
+    ("get_thing_connectivity_data", "IndexNotReady"): "there is no index to wait for: the broker itself is asked",
     ("delete_registration_code", MISSING): "there is always a code: it is made when it is asked for",
     ("get_registration_code", INVALID): "the request has no members",
     ("create_keys_and_certificate", INVALID): "its one member is a boolean, which boto3 does not let be anything else",
@@ -288,7 +296,7 @@ IMPOSSIBLE = {
 
 def documented(iot, operation):
     model = iot.meta.service_model.operation_model(iot.meta.method_to_api_mapping[operation])
-    return {shape.name.removesuffix("Exception") for shape in model.error_shapes} - OF_ALL - {"Internal"}
+    return {shape.name.removesuffix("Exception") for shape in model.error_shapes} - set(OF_ALL)
 
 
 def operations():
@@ -319,3 +327,27 @@ def test_documented_error(iot, world, operation, error):
     assert response["Error"]["Message"] and response["ResponseMetadata"]["RequestId"]
     if error == EXISTS:
         assert response["resourceId"] and response["resourceArn"].startswith("arn:aws:iot:")
+
+
+# Parameters by which a call comes as far as the question whether it is allowed.
+ASKED = {"remove_thing_from_thing_group": MISSING, "remove_thing_from_billing_group": MISSING}
+
+
+@pytest.fixture(scope="module")
+def nobody(server):
+    """A user who may do nothing."""
+    return aws.client(server, "iot", aws.create_user(server, "nobody"))
+
+
+@pytest.mark.parametrize("operation", ERRORS)
+def test_access_denied(nobody, world, operation):
+    """Every operation asks: who has no policy is told which action is missing on which resource, before anything else."""
+    errors = ERRORS[operation]
+    params = errors[ASKED.get(operation) or next(iter(errors))] if errors else {}
+    params = params(world) if callable(params) else params
+    with pytest.raises(nobody.exceptions.ClientError) as caught:
+        getattr(nobody, operation)(**params)
+    response = caught.value.response
+    assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == ("AccessDeniedException", 403)
+    action = "iot:" + nobody.meta.method_to_api_mapping[operation]
+    assert "user/nobody is not authorized to perform: {} on resource: ".format(action) in response["Error"]["Message"]

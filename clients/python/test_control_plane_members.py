@@ -127,3 +127,101 @@ def test_every_member(iot, valid, operation):
             code = caught.value.response["Error"]["Code"]
             allowed = {"InvalidRequestException"} | {OTHERS[part] for part in OTHERS if part in what}
             assert code in allowed, "{}: {}".format(what, caught.value)
+
+
+@pytest.fixture
+def code(iot):
+    """Makes a call and gives the code of its error, "" if there is none. spoil may change the request before it is signed."""
+
+    def call(operation, parameters, spoil=None):
+        event = "before-call.iot." + iot.meta.method_to_api_mapping[operation]
+
+        def change(params, **_):
+            if spoil:
+                spoil(params)
+
+        iot.meta.events.register(event, change, unique_id="spoil")
+        try:
+            getattr(iot, operation)(**parameters)
+        except ClientError as e:
+            assert e.response["ResponseMetadata"]["RequestId"] and e.response["Error"]["Message"], e
+            assert e.response["ResponseMetadata"]["HTTPStatusCode"] != 500, e
+            return e.response["Error"]["Code"]
+        finally:
+            iot.meta.events.unregister(event, unique_id="spoil")
+        return ""
+
+    return call
+
+
+def in_the_body(model):
+    return {member: shape for member, shape in model.members.items() if "location" not in shape.serialization} if model else {}
+
+
+def wire_name(member, shape):
+    return shape.serialization.get("name", member)
+
+
+def body_with(name, value):
+    def spoil(params):
+        body = json.loads(params["body"] or "{}")
+        body[name] = value
+        params["body"] = json.dumps(body).encode()
+
+    return spoil
+
+
+def good_parameters(model, valid, operation):
+    needed = {required: valid[required] for required in model.required_members}
+    if operation in CREATES:
+        needed[model.required_members[0]] = "once-" + operation.replace("_", "-")
+    return needed
+
+
+def input_of(iot, operation):
+    return iot.meta.service_model.operation_model(iot.meta.method_to_api_mapping[operation]).input_shape
+
+
+@pytest.mark.parametrize("operation", ERRORS)
+def test_required_members(iot, valid, code, operation):
+    """What is required and absent, or null, is refused, wherever it stands in the request."""
+    model = input_of(iot, operation)
+    for member in model.required_members if model else ():
+        shape, needed = model.members[member], good_parameters(model, valid, operation)
+        where = shape.serialization.get("location")
+        allowed = {"InvalidRequestException"} | {OTHERS[part] for part in OTHERS if part == member}
+        if where == "uri":
+            continue  # a label that is absent is another path
+        what = "{} without {}".format(operation, member)
+        if where is None:
+            assert code(operation, needed, body_with(wire_name(member, shape), None)) in allowed, what + " (null)"
+        del needed[member]
+        assert code(operation, needed) in allowed, what
+
+
+@pytest.mark.parametrize("operation", ERRORS)
+def test_null_is_absent(iot, valid, code, operation):
+    """A member that need not be there may be null: the call is refused only if it is without the member, too."""
+    model = input_of(iot, operation)
+    for member, shape in in_the_body(model).items():
+        if member not in model.required_members:
+            needed = good_parameters(model, valid, operation)
+            absent, null = code(operation, needed), code(operation, needed, body_with(wire_name(member, shape), None))
+            for refusal in ("InvalidRequestException", "NotImplementedException"):
+                assert (absent == refusal) == (null == refusal), "{}: {} is null: {}, absent: {}".format(operation, member, null, absent)
+
+
+@pytest.mark.parametrize("operation", ERRORS)
+def test_unknown_members(iot, valid, code, operation):
+    """What AWS does not know it ignores, and so do we: in the body, in the query, in a header."""
+    model = input_of(iot, operation)
+
+    def strange(params):
+        if in_the_body(model):
+            body_with("strange", [1, {"deep": [None, "\u2028"]}])(params)
+        params["query_string"] = {**params["query_string"], "strange": "1"}
+        params["headers"]["x-amzn-strange"] = "1"
+
+    needed = good_parameters(model, valid, operation) if model else {}
+    plain, extra = code(operation, needed), code(operation, needed, strange)
+    assert (plain == "InvalidRequestException") == (extra == "InvalidRequestException"), (plain, extra)

@@ -3,6 +3,7 @@ package awsapi
 import (
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -46,4 +47,12 @@ func WriteBody(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client went away
+}
+
+// EndOf is one end of a connection in the members of an answer; an end that is not known has none.
+func EndOf(a netip.AddrPort) (ip string, port uint16) {
+	if !a.IsValid() {
+		return "", 0
+	}
+	return a.Addr().String(), a.Port()
 }

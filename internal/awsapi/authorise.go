@@ -17,7 +17,12 @@ type Denial struct {
 // Authorise asks the caller's policies for an action on a resource, an ARN or "*". The words of the refusal, a
 // fault.Denied, are AWS's: tools look for them. The remedy says what comes nearest.
 func (c *Caller) Authorise(action, resource string) error {
-	req := &policy.Request{Action: action, Resource: resource, Vars: c.Vars, Now: time.Now()}
+	return c.AuthoriseWith(action, resource, nil)
+}
+
+// AuthoriseWith is Authorise with condition keys of this request alone.
+func (c *Caller) AuthoriseWith(action, resource string, keys map[string][]string) error {
+	req := &policy.Request{Action: action, Resource: resource, Vars: c.Vars, Keys: keys, Now: time.Now()}
 	d := c.Policies.Decide(req)
 	if d.Allowed {
 		return nil

@@ -45,6 +45,7 @@ type Broker struct {
 	direct    *Group // what direct messages that somebody waits for travel as
 
 	retainedTopics retainedTopics
+	owed           owed
 
 	connections atomic.Int64
 	quit        chan struct{} // closed by Close

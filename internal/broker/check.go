@@ -60,9 +60,8 @@ func (c *checker) wills() error {
 
 func (c *checker) sharedQueues() error {
 	return c.Each(bucketGroups, func(d store.Doc) {
-		var g groupDocument
-		if err := json.Unmarshal(d.Value, &g); err != nil || g.Queue == 0 {
-			c.Problem("group %q cannot be understood: %v", d.Key, err)
+		if _, err := readGroup(d); err != nil {
+			c.Problem("%s", err)
 		}
 	})
 }

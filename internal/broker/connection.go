@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -294,8 +295,8 @@ func (c *Connection) end(cause Cause, own bool) {
 		c.Refresh()
 	case sessionDiscarded:
 	}
-	if f != sessionStays && !over.Empty() {
-		c.b.store.Commit(&over) // if it fails, the will is published after the next start
+	if f != sessionStays {
+		c.b.remove(over.Docs, slog.String("change", "end of a will"), slog.String("client_id", s.clientID))
 	}
 	if told {
 		c.tellDisconnected(cause)

@@ -18,8 +18,9 @@ type departure struct {
 }
 
 const (
-	departedMemory = 30 * time.Minute // AWS IoT Core developer guide, "GetConnection"
-	maxDeparted    = 50_000           // the oldest are forgotten first
+	connectionMemory = 30 * time.Minute // AWS IoT Core developer guide, "GetConnection"
+	departedMemory   = time.Hour        // AWS IoT API reference, "ThingConnectivity"
+	maxDeparted      = 50_000           // the oldest are forgotten first
 )
 
 // note remembers the end of a connection.
@@ -32,7 +33,7 @@ func (d *departed) note(info ConnectionInfo, cause Cause) {
 	}
 	d.m[info.ClientID] = info
 	d.order = append(d.order, departure{info.ClientID, info.Since})
-	for len(d.order) > 0 && (len(d.order) > maxDeparted || isOver(d.order[0].at, info.Since)) {
+	for len(d.order) > 0 && (len(d.order) > maxDeparted || isOver(d.order[0].at, info.Since, departedMemory)) {
 		if first := d.order[0]; d.m[first.clientID].Since == first.at {
 			delete(d.m, first.clientID)
 		}
@@ -40,14 +41,14 @@ func (d *departed) note(info ConnectionInfo, cause Cause) {
 	}
 }
 
-func isOver(at, now int64) bool { return now-at > departedMemory.Milliseconds() }
+func isOver(at, now int64, memory time.Duration) bool { return now-at > memory.Milliseconds() }
 
-// find tells how the last connection of a client ended.
-func (d *departed) find(clientID string) (ConnectionInfo, bool) {
+// find tells how the last connection of a client ended, if that is not longer ago.
+func (d *departed) find(clientID string, memory time.Duration) (ConnectionInfo, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	info, ok := d.m[clientID]
-	if !ok || isOver(info.Since, millis(time.Now())) {
+	if !ok || isOver(info.Since, millis(time.Now()), memory) {
 		return ConnectionInfo{}, false
 	}
 	return info, true

@@ -120,16 +120,34 @@ func (b *Broker) tidyGroup(g *Group) {
 	}
 }
 
+// dropGroupQueue removes the queue that a group had; nobody waits for it.
 func (b *Broker) dropGroupQueue(name string, q store.QueueID) {
+	again := chore{
+		do:   func() error { return b.dropGroupQueueAgain(name, q) },
+		what: []any{slog.String("change", "end of a shared subscription"), slog.String("group", name)},
+	}
 	b.store.Commit(&store.Batch{
 		Docs:       []store.DocOp{{Bucket: bucketGroups, Key: name, Delete: true}},
 		DropQueues: []store.QueueID{q},
 		Then: func(err error) {
 			if err != nil {
-				b.log.Error("queue of a shared subscription stays in the store", slog.String("group", name), slog.Any("err", err))
+				b.owe(err, again)
 			}
 		},
 	})
+}
+
+// dropGroupQueueAgain leaves alone the document of a group that has another queue by now. The order of commits is that
+// of the groups' lock, as in keepGroup.
+func (b *Broker) dropGroupQueueAgain(name string, q store.QueueID) error {
+	sb := store.Batch{DropQueues: []store.QueueID{q}}
+	b.groups.mu.Lock()
+	if g := b.groups.m[name]; g == nil || !g.queued.Load() {
+		sb.Docs = []store.DocOp{{Bucket: bucketGroups, Key: name, Delete: true}}
+	}
+	t := b.store.Commit(&sb)
+	b.groups.mu.Unlock()
+	return t.Wait()
 }
 
 func (g *Group) size() int {

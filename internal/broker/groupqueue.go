@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -27,30 +28,14 @@ func groupRecord(name string, q store.QueueID) store.DocOp {
 	return store.DocOp{Bucket: bucketGroups, Key: name, Value: v}
 }
 
-// restoreGroups gives groups that persistent members brought back their queues.
-func (b *Broker) restoreGroups(ctx context.Context) error {
-	for d, err := range b.store.List(ctx, bucketGroups, "", "", 0) {
-		if err != nil {
-			return err
-		}
-		var doc groupDocument
-		if err := json.Unmarshal(d.Value, &doc); err != nil {
-			return fmt.Errorf("group %q in the store is damaged: %w", d.Key, err)
-		}
-		stats, err := b.store.QueueStats(ctx, store.QueueID(doc.Queue))
-		if err != nil {
-			return err
-		}
-		g := b.groups.m[d.Key]
-		if g == nil { // its last member went in the same moment as the server
-			b.dropGroupQueue(d.Key, store.QueueID(doc.Queue))
-			continue
-		}
-		g.mu.Lock()
-		g.useQueue(store.QueueID(doc.Queue), stats)
-		g.mu.Unlock()
+func readGroup(d store.Doc) (doc groupDocument, err error) {
+	if err = json.Unmarshal(d.Value, &doc); err == nil && doc.Queue == 0 {
+		err = errors.New("it has no queue")
 	}
-	return nil
+	if err != nil {
+		err = fmt.Errorf("group %q in the store is damaged: %w", d.Key, err)
+	}
+	return doc, err
 }
 
 // offer notes what has become durable in a queue and leases it out. The group may have another queue by now.

@@ -14,6 +14,15 @@ const (
 	bucketWills         = "will"
 )
 
+// Owns reports whether a bucket of documents is one of the broker's.
+func Owns(bucket string) bool {
+	switch bucket {
+	case bucketRetained, bucketSessions, bucketSubscriptions, bucketWills, bucketGroups:
+		return true
+	}
+	return false
+}
+
 // keep gathers of a run what must be durable before it is acknowledged: retained documents, and one append per QoS 1
 // message for the sessions that keep it.
 func (p *Batch) keep(by *Caller, r *route, i, j int) {

@@ -42,7 +42,7 @@ func (b *Broker) GetConnection(by *Caller, clientID string, sockets bool) (Conne
 	if err := b.data.get.allow("GetConnection", clientID); err != nil {
 		return ConnectionInfo{}, err
 	}
-	info, known := b.lookUp(clientID)
+	info, known := b.lookUp(clientID, connectionMemory)
 	if !known {
 		return info, errNoClient(clientID)
 	}
@@ -57,8 +57,14 @@ func errNoClient(clientID string) error {
 		WithRemedy("check the client id; thingwire why shows what is known of it")
 }
 
-// lookUp gathers what is known of a client.
-func (b *Broker) lookUp(clientID string) (info ConnectionInfo, known bool) {
+// Connectivity is what GetConnection tells, without asking whether the caller may, for a door that has asked by an operation
+// of its own. How the last connection ended is known for an hour.
+func (b *Broker) Connectivity(clientID string) (info ConnectionInfo, known bool) {
+	return b.lookUp(clientID, departedMemory)
+}
+
+// lookUp gathers what is known of a client; an end is known for so long.
+func (b *Broker) lookUp(clientID string, memory time.Duration) (info ConnectionInfo, known bool) {
 	sh := b.shard(clientID)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -66,7 +72,7 @@ func (b *Broker) lookUp(clientID string) (info ConnectionInfo, known bool) {
 	if c != nil {
 		return c.info(), true
 	}
-	info, known = b.departed.find(clientID)
+	info, known = b.departed.find(clientID, memory)
 	if s == nil {
 		return info, known
 	}

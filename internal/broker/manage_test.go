@@ -23,15 +23,22 @@ func TestDepartedIsBounded(t *testing.T) {
 		for i := range maxDeparted - 1 {
 			wentAway(fmt.Sprint(i), ClientInitiated)
 		}
-		if info, ok := d.find("twice"); !ok || info.Reason != ClientError {
+		if info, ok := d.find("twice", connectionMemory); !ok || info.Reason != ClientError {
 			t.Errorf("%+v %v: the older end was remembered, or both were forgotten", info, ok)
 		}
 		wentAway("one more", ClientInitiated)
-		if _, ok := d.find("twice"); ok || len(d.m) != maxDeparted || len(d.order) != maxDeparted {
+		if _, ok := d.find("twice", departedMemory); ok || len(d.m) != maxDeparted || len(d.order) != maxDeparted {
 			t.Errorf("%d clients, %d ends", len(d.m), len(d.order))
 		}
-		time.Sleep(departedMemory + time.Second)
-		if _, ok := d.find("one more"); ok {
+		time.Sleep(connectionMemory + time.Second)
+		if _, ok := d.find("one more", connectionMemory); ok {
+			t.Error("an end is told for too long")
+		}
+		if _, ok := d.find("one more", departedMemory); !ok {
+			t.Error("an end is forgotten too early")
+		}
+		time.Sleep(departedMemory - connectionMemory)
+		if _, ok := d.find("one more", departedMemory); ok {
 			t.Error("an end is remembered for too long")
 		}
 		wentAway("last", ClientInitiated)

@@ -3,13 +3,13 @@ package broker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/store"
-	"github.com/thingwire/thingwire/internal/topic"
 )
 
 // sessionRecord is a persistent session as a document of bucket "session"; its key is "3/" or "5/" and the client id.
@@ -92,29 +92,32 @@ func (b *Broker) forget(s *session, sb *store.Batch) error {
 	return nil
 }
 
-// forgetLater removes a session that is over; nobody waits for it. If the store cannot do it now, the session's own
-// expiry after the next start does.
+// forgetLater removes a session that is over; nobody waits for it.
 func (b *Broker) forgetLater(s *session) {
-	forget := func() {
+	forget := func() error {
 		var sb store.Batch
-		err := b.forget(s, &sb)
-		if err == nil {
-			err = b.keepRecord(s, &sb).Wait()
+		if err := b.forget(s, &sb); err != nil {
+			return err
 		}
-		if err != nil {
-			b.log.Error("session that is over stays in the store until it expires", slog.String("client_id", s.clientID), slog.Any("err", err))
+		return b.keepRecord(s, &sb).Wait()
+	}
+	run := func() {
+		if err := forget(); err != nil {
+			b.owe(err, chore{forget, []any{slog.String("change", "end of a session"), slog.String("client_id", s.clientID)}})
 		}
 	}
-	if !b.work.start(forget) {
-		forget()
+	if !b.work.start(run) {
+		run()
 	}
 }
 
 // leave notes when the client went, so that expiry counts through restarts; sb is what else is over by that.
 func (b *Broker) leave(s *session, sb *store.Batch) {
+	over := deletions(sb.Docs) // what else sb writes may not hold any more when it is tried again
+	note := func() error { return b.keepRecord(s, &store.Batch{Docs: over}).Wait() }
 	sb.Then = func(err error) {
 		if err != nil {
-			b.log.Warn("time of disconnect was not kept", slog.String("client_id", s.clientID), slog.Any("err", err))
+			b.owe(err, chore{note, []any{slog.String("change", "time of disconnect"), slog.String("client_id", s.clientID)}})
 		}
 	}
 	b.keepRecord(s, sb)
@@ -155,44 +158,13 @@ func (b *Broker) expire(s *session, al *alarm) {
 
 // restore brings back the sessions of the store.
 func (b *Broker) restore(ctx context.Context) error {
-	byQueue := map[string]*session{}
-	now := time.Now()
-	var late store.Batch
-	for d, err := range b.store.List(ctx, bucketSessions, "", "", 0) {
-		if err != nil {
+	r := restoring{b: b, now: time.Now(), byQueue: map[string]*session{}}
+	for _, part := range []func(context.Context) error{r.sessions, r.subscriptions, r.groups, r.sweep, r.wills} {
+		if err := part(ctx); err != nil {
 			return err
 		}
-		s, err := restoreSession(d)
-		if err != nil {
-			return err
-		}
-		s.rate = NewLimiter(b.limits.Rates.PublishesPerConn)
-		stats, err := b.store.QueueStats(ctx, s.queue)
-		if err != nil {
-			return err
-		}
-		s.q.last = stats.Last
-		s.q.trimmed = stats.Last
-		if stats.First > 0 {
-			s.q.trimmed = stats.First - 1
-		}
-		s.messages.Store(int64(s.q.last - s.q.trimmed))
-		s.bytes.Store(stats.Bytes)
-		byQueue[s.subPrefix()] = s
-		if s.left == 0 { // its client was there when the server was killed: its time begins now, and only once
-			s.left = millis(now)
-			late.Docs = append(late.Docs, s.record())
-			b.noteKilled(s)
-		}
-		b.putToRest(s, now)
 	}
-	if err := b.restoreSubscriptions(ctx, byQueue, &late); err != nil {
-		return err
-	}
-	if err := b.sweep(ctx, byQueue, &late); err != nil {
-		return err
-	}
-	return b.restoreWills(ctx, byQueue, now)
+	return nil
 }
 
 // putToRest puts a session whose client is away into the registry, with its alarm.
@@ -205,57 +177,22 @@ func (b *Broker) putToRest(s *session, now time.Time) {
 }
 
 func restoreSession(d store.Doc) (*session, error) {
+	protocol, clientID, _ := strings.Cut(d.Key, "/")
 	var r sessionRecord
-	if err := json.Unmarshal(d.Value, &r); err != nil || len(d.Key) < 2 {
+	err := json.Unmarshal(d.Value, &r)
+	switch {
+	case err != nil:
+	case protocol != "3" && protocol != "5":
+		err = errors.New("its protocol is neither 3 nor 5")
+	case r.Queue == 0:
+		err = errors.New("it has no queue")
+	}
+	if err != nil {
 		return nil, fmt.Errorf("session %q in the store is damaged: %w", d.Key, err)
 	}
 	return &session{
-		clientID: d.Key[2:], protocol: d.Key[0] - '0', persistent: true,
+		clientID: clientID, protocol: protocol[0] - '0', persistent: true,
 		queue: store.QueueID(r.Queue), expiry: time.Duration(r.Expiry) * time.Second, left: r.Left,
 		identifier: r.Identifier, version: r.Version,
 	}, nil
-}
-
-// sweep drops queues that nobody owns: a publisher that had not heard of a session's end has made them. It commits
-// what restore has gathered.
-func (b *Broker) sweep(ctx context.Context, byQueue map[string]*session, late *store.Batch) error {
-	shared := map[store.QueueID]bool{}
-	for _, g := range b.groups.m {
-		shared[g.queue] = true
-	}
-	for id, err := range b.store.QueueIDs(ctx) {
-		if err != nil {
-			return err
-		}
-		if !shared[id] && byQueue[(&session{queue: id}).subPrefix()] == nil {
-			late.DropQueues = append(late.DropQueues, id)
-		}
-	}
-	return b.commit(late)
-}
-
-func (b *Broker) restoreSubscriptions(ctx context.Context, byQueue map[string]*session, late *store.Batch) error {
-	for d, err := range b.store.List(ctx, bucketSubscriptions, "", "", 0) {
-		if err != nil {
-			return err
-		}
-		prefix, filter, _ := strings.Cut(d.Key, "/")
-		s := byQueue[prefix+"/"]
-		if s == nil {
-			late.Docs = append(late.Docs, store.DocOp{Bucket: bucketSubscriptions, Key: d.Key, Delete: true})
-			continue // its session went in the same moment as the server
-		}
-		var r subscriptionRecord
-		if err := json.Unmarshal(d.Value, &r); err != nil {
-			return fmt.Errorf("subscription %q in the store is damaged: %w", d.Key, err)
-		}
-		f, err := topic.ParseFilter(filter, b.limits.Topic)
-		if err != nil {
-			return fmt.Errorf("subscription %q in the store: %w", d.Key, err)
-		}
-		b.install(&subscription{
-			session: s, filter: f, qos: r.QoS, noLocal: r.NoLocal, retainAsPublished: r.RetainAsPublished,
-		})
-	}
-	return b.restoreGroups(ctx)
 }

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -97,27 +96,6 @@ func readWill(d store.Doc) (*restoredWill, error) {
 		will:      will{message: &m, delay: time.Duration(r.Delay) * time.Second, key: d.Key},
 		principal: r.Principal, prefix: prefix + "/", version: n, due: r.Due,
 	}, nil
-}
-
-// restoreWills brings back the wills that the last server left: those that waited for their delay, and those of clients
-// that were there when it was killed, whose connections are lost by that. The routes are complete by now, so that what
-// is overdue reaches the queues of those who are away.
-func (b *Broker) restoreWills(ctx context.Context, byQueue map[string]*session, now time.Time) error {
-	var wills []*restoredWill
-	for d, err := range b.store.List(ctx, bucketWills, "", "", 0) {
-		if err != nil {
-			return err
-		}
-		w, err := readWill(d)
-		if err != nil {
-			return err
-		}
-		wills = append(wills, w)
-	}
-	for _, w := range wills {
-		b.restoreWill(w, byQueue[w.prefix], now)
-	}
-	return nil
 }
 
 // restoreWill lets a will wait on or publishes it. A will of a connection before the last one is out of the way if a

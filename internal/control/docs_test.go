@@ -24,7 +24,7 @@ func TestCompatibilityListsTheOperations(t *testing.T) {
 		query = append(query, op.name)
 	}
 	compareOperations(t, control, "### Control-plane operations")
-	compareOperations(t, query, "### STS and IAM operations")
+	compareOperations(t, query, "### STS, IAM and CloudFormation operations")
 }
 
 func compareOperations(t *testing.T, have []string, heading string) {

@@ -175,13 +175,20 @@ func removeThingFromThingGroup(c *call) (any, error) {
 	return nil, c.registry().RemoveThingFromThingGroup(c.Context(), group, thing)
 }
 
+type regrouping struct {
+	ThingName           string   `json:"thingName"`
+	ThingGroupsToAdd    []string `json:"thingGroupsToAdd"`
+	ThingGroupsToRemove []string `json:"thingGroupsToRemove"`
+}
+
+func (c *call) regrouping() (in regrouping, err error) {
+	err = c.read(&in)
+	return in, err
+}
+
 func updateThingGroupsForThing(c *call) (any, error) {
-	var in struct {
-		ThingName           string   `json:"thingName"`
-		ThingGroupsToAdd    []string `json:"thingGroupsToAdd"`
-		ThingGroupsToRemove []string `json:"thingGroupsToRemove"`
-	}
-	if err := c.read(&in); err != nil {
+	in, err := c.regrouping()
+	if err != nil {
 		return nil, err
 	}
 	return nil, c.registry().UpdateThingGroupsForThing(c.Context(), in.ThingName, in.ThingGroupsToAdd, in.ThingGroupsToRemove)

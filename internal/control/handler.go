@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/thingwire/thingwire/internal/awsapi"
+	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/registry"
 )
@@ -25,15 +26,19 @@ type Config struct {
 	// is absent or empty, and a nil function, answer with the request's own host without port.
 	Endpoints func() map[string]string
 
-	Log *slog.Logger // failures inside; nowhere when nil
+	// Connectivity tells of the connection of a client id, and whether anything is known of it; nobody's when nil.
+	Connectivity func(clientID string) (broker.ConnectionInfo, bool)
+
+	Log *slog.Logger // refusals and failures inside, each with its request id; nowhere when nil
 }
 
 // Handler serves the control plane. It must not sit behind an http.ServeMux: that one cleans paths, and labels may hold
 // slashes.
 type Handler struct {
-	cfg    Config
-	routes routes
-	mounts []mount
+	cfg      Config
+	routes   routes
+	requests map[string]requested
+	mounts   []mount
 }
 
 type mount struct {
@@ -46,7 +51,10 @@ func New(cfg Config) *Handler {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{cfg: cfg, routes: newRoutes(operations(), absentOperations())}
+	if cfg.Connectivity == nil {
+		cfg.Connectivity = func(string) (broker.ConnectionInfo, bool) { return broker.ConnectionInfo{}, false }
+	}
+	return &Handler{cfg: cfg, routes: newRoutes(operations(), absentOperations()), requests: requests()}
 }
 
 // Mount serves all paths that begin with prefix ("/_thingwire/v1/") by handler. The caller is checked first, so handler
@@ -61,7 +69,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer awsapi.Recover(h.cfg.Log, r, id, "the control plane", func(err error) { failureOf(err, id).Write(w) })
 	caller, ok := awsapi.CallerFrom(r.Context())
 	if !ok {
-		h.refuse(w, r, id, fault.New(fault.Unauthenticated, "Missing Authentication Token").
+		h.refuse(w, r, fault.New(fault.Unauthenticated, "Missing Authentication Token").
 			WithRemedy("sign the request with Signature Version 4, or use the admin socket"))
 		return
 	}
@@ -73,7 +81,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	answer, err := h.answer(w, r, caller)
 	if err != nil {
-		h.refuse(w, r, id, err)
+		h.refuse(w, r, err)
 		return
 	}
 	awsapi.WriteJSON(w, http.StatusOK, answer)
@@ -103,29 +111,23 @@ func unreadable(err error) error {
 	return fault.Wrap(fault.Invalid, err, "the request's body cannot be read")
 }
 
-// authorise asks the caller's policies.
+// authorise asks the caller's policies about each resource of the request; the first that is not allowed is the answer.
 func (h *Handler) authorise(c *call, caller awsapi.Caller) error {
-	return caller.Authorise("iot:"+c.op.name, h.resource(c))
+	about, err := c.resources(h.requests)
+	if err != nil {
+		return err
+	}
+	keys := c.conditionKeys()
+	for _, resource := range about {
+		if err := caller.AuthoriseWith("iot:"+c.op.name, resource, keys); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// resource fills the labels into the operation's resource.
-func (h *Handler) resource(c *call) string {
-	switch c.op.resource {
-	case "*":
-		return "*"
-	case resourceOfTags:
-		return c.resourceArn()
-	}
-	kind, label, _ := strings.Cut(c.op.resource, "/")
-	return h.cfg.Registry.ARN(kind + "/" + c.labels[strings.Trim(label, "{}")])
-}
-
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, id string, err error) {
-	if fault.Is(err, fault.Internal) {
-		h.cfg.Log.ErrorContext(r.Context(), "control plane request failed", slog.String("request", id),
-			slog.String("method", r.Method), slog.String("path", r.URL.EscapedPath()), slog.Any("err", err))
-	}
-	failureOf(err, id).Write(w)
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	Refuse(h.cfg.Log, w, r, err)
 }
 
 var _ http.Handler = (*Handler)(nil)

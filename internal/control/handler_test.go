@@ -59,6 +59,7 @@ type world struct {
 	handler  *Handler
 	caller   awsapi.Caller
 	log      *strings.Builder
+	store    *mem.Store
 }
 
 func newWorld(t testing.TB) *world {
@@ -79,7 +80,7 @@ func newWorld(t testing.TB) *world {
 		Registry: r, Account: "000000000000", Region: "us-east-1", Log: slog.New(slog.NewTextHandler(log, nil)),
 		Endpoints: func() map[string]string { return map[string]string{"iot:Jobs": "jobs.example"} },
 	})
-	return &world{t: t, registry: r, handler: h, caller: awsapi.Root("000000000000"), log: log}
+	return &world{t: t, registry: r, handler: h, caller: awsapi.Root("000000000000"), log: log, store: s}
 }
 
 // ticking is a clock that never shows the same time twice, so that what is ordered by age has an order.
@@ -239,6 +240,19 @@ func TestAuthorisation(t *testing.T) {
 	w.refused(403, "AccessDeniedException", "GET", "/things", "")
 }
 
+// TestStoreFails: a store that cannot write refuses changes with a word that SDKs try again for, and reads go on.
+func TestStoreFails(t *testing.T) {
+	w := newWorld(t)
+	w.ok("POST", "/things/lamp", "")
+	w.store.Fail(errors.New("disk full"))
+	w.refused(503, "ServiceUnavailableException", "POST", "/things/door", "")
+	w.refused(503, "ServiceUnavailableException", "DELETE", "/things/lamp", "")
+	w.ok("GET", "/things/lamp", "")
+	w.ok("GET", "/things", "")
+	w.store.Fail(nil)
+	w.ok("DELETE", "/things/lamp", "")
+}
+
 // A panic answers what SDKs can read, and its cause stays in the log.
 func TestPanic(t *testing.T) {
 	w := newWorld(t)
@@ -274,6 +288,23 @@ func TestBodies(t *testing.T) {
 func FuzzHandler(f *testing.F) {
 	for _, op := range operations() {
 		f.Add(op.method, strings.NewReplacer("{", "", "}", "").Replace(op.path), "setAsActive=true&pageSize=3", document, "arn:aws:iot:us-east-1:000000000000:cert/"+zeros)
+	}
+	for _, seed := range []struct{ method, path, query, body string }{
+		{"POST", "things/a", "", `{"thingTypeName":"t","attributePayload":{"attributes":{"a":"b"},"merge":true},"billingGroupName":"g"}`},
+		{"PATCH", "things/a", "", `{"expectedVersion":1,"removeThingType":true,"attributePayload":null}`},
+		{"GET", "things", "attributeName=a&attributeValue=b&usePrefixAttributeValue=true&thingTypeName=t&maxResults=250&nextToken=TGlzdFRoaW5ncwBh", ""},
+		{"POST", "thing-groups/g", "", `{"parentGroupName":"h","thingGroupProperties":{"thingGroupDescription":"d","attributePayload":{"attributes":{}}},"tags":[{"Key":"k","Value":"v"}]}`},
+		{"PUT", "thing-groups/updateThingGroupsForThing", "", `{"thingName":"a","thingGroupsToAdd":["g"],"thingGroupsToRemove":["h"],"overrideDynamicGroups":true}`},
+		{"PUT", "billing-groups/addThingToBillingGroup", "", `{"billingGroupName":"b","billingGroupArn":"arn:aws:iot:us-east-1:000000000000:billinggroup/b","thingName":"a"}`},
+		{"POST", "thing-types/t", "", `{"thingTypeProperties":{"thingTypeDescription":"d","searchableAttributes":["a"],"mqtt5Configuration":{}}}`},
+		{"POST", "cacertificate", "allowAutoRegistration=true", `{"caCertificate":"-----BEGIN CERTIFICATE-----","certificateMode":"SNI_ONLY","registrationConfig":{"roleArn":"r"}}`},
+		{"PATCH", "event-configurations", "", `{"eventConfigurations":{"THING":{"Enabled":true},"JOB":null}}`},
+		{"POST", "v2LoggingOptions", "", `{"roleArn":"arn:","defaultLogLevel":"ERROR","eventConfigurations":[{"eventType":"Connect","logLevel":"INFO"}]}`},
+		{"POST", "v2LoggingLevel", "", `{"logTarget":{"targetType":"SOURCE_IP","targetName":"::1"},"logLevel":"DEBUG"}`},
+		{"POST", "test-authorization", "clientId=a", `{"principal":"p","authInfos":[{"actionType":"PUBLISH","resources":["arn:aws:iot:us-east-1:000000000000:topic/a"]}],"policyNamesToAdd":["p"]}`},
+		{"POST", "untag", "", `{"resourceArn":"arn:aws:iot:us-east-1:000000000000:policy/p","tagKeys":["k"]}`},
+	} {
+		f.Add(seed.method, seed.path, seed.query, seed.body, "")
 	}
 	f.Add("POST", "//attached-policies/arn%3Aaws%3Aiot%3Aus-east-1%3A000000000000%3Acert%2F"+zeros, "marker=eA==", "", "")
 	f.Fuzz(func(t *testing.T, method, path, query, body, header string) {

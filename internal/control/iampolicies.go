@@ -12,6 +12,11 @@ func (c *queryCall) policyName() (string, error) {
 }
 
 func putUserPolicy(c *queryCall) (any, error) {
+	return c.putPolicy(c.keys().PutUserPolicy, c.user)
+}
+
+// putPolicy gives an inline policy to a user or a role.
+func (c *queryCall) putPolicy(put func(_ context.Context, owner, name, document string) error, owner string) (any, error) {
 	name, err := c.policyName()
 	if err != nil {
 		return nil, err
@@ -20,7 +25,7 @@ func putUserPolicy(c *queryCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, c.keys().PutUserPolicy(c.Context(), c.user, name, document)
+	return nil, put(c.Context(), owner, name, document)
 }
 
 func getUserPolicy(c *queryCall) (any, error) {
@@ -61,9 +66,14 @@ func (c *queryCall) listPolicyNames(list func(context.Context, string) ([]string
 }
 
 func deleteUserPolicy(c *queryCall) (any, error) {
+	return c.deletePolicy(c.keys().DeleteUserPolicy, c.user)
+}
+
+// deletePolicy takes an inline policy from a user or a role.
+func (c *queryCall) deletePolicy(remove func(_ context.Context, owner, name string) error, owner string) (any, error) {
 	name, err := c.policyName()
 	if err != nil {
 		return nil, err
 	}
-	return nil, c.keys().DeleteUserPolicy(c.Context(), c.user, name)
+	return nil, remove(c.Context(), owner, name)
 }

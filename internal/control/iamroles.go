@@ -140,15 +140,7 @@ func updateAssumeRolePolicy(c *queryCall) (any, error) {
 func deleteRole(c *queryCall) (any, error) { return nil, c.keys().DeleteRole(c.Context(), c.role) }
 
 func putRolePolicy(c *queryCall) (any, error) {
-	name, err := c.policyName()
-	if err != nil {
-		return nil, err
-	}
-	document, err := c.form.required("PolicyDocument", longestPolicyDocument)
-	if err != nil {
-		return nil, err
-	}
-	return nil, c.keys().PutRolePolicy(c.Context(), c.role, name, document)
+	return c.putPolicy(c.keys().PutRolePolicy, c.role)
 }
 
 func getRolePolicy(c *queryCall) (any, error) {
@@ -168,11 +160,7 @@ func listRolePolicies(c *queryCall) (any, error) {
 }
 
 func deleteRolePolicy(c *queryCall) (any, error) {
-	name, err := c.policyName()
-	if err != nil {
-		return nil, err
-	}
-	return nil, c.keys().DeleteRolePolicy(c.Context(), c.role, name)
+	return c.deletePolicy(c.keys().DeleteRolePolicy, c.role)
 }
 
 // attachRolePolicy refuses: there are no managed policies that it could attach.

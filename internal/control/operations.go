@@ -11,11 +11,12 @@ func thingOperations() []operation {
 	return []operation{
 		{"DescribeEndpoint", "GET", "/endpoint", "*", describeEndpoint},
 
-		{"CreateThing", "POST", "/things/{thingName}", "thing/{thingName}", createThing},
+		{"CreateThing", "POST", "/things/{thingName}", resourcesOfNewThing, createThing},
 		{"DescribeThing", "GET", "/things/{thingName}", "thing/{thingName}", describeThing},
 		{"UpdateThing", "PATCH", "/things/{thingName}", "thing/{thingName}", updateThing},
 		{"DeleteThing", "DELETE", "/things/{thingName}", "thing/{thingName}", deleteThing},
 		{"ListThings", "GET", "/things", "*", listThings},
+		{"GetThingConnectivityData", "POST", "/things/{thingName}/connectivity-data", "thing/{thingName}", getThingConnectivityData},
 
 		{"CreateThingType", "POST", "/thing-types/{thingTypeName}", "thingtype/{thingTypeName}", createThingType},
 		{"DescribeThingType", "GET", "/thing-types/{thingTypeName}", "thingtype/{thingTypeName}", describeThingType},
@@ -29,9 +30,9 @@ func thingOperations() []operation {
 		{"UpdateThingGroup", "PATCH", "/thing-groups/{thingGroupName}", "thinggroup/{thingGroupName}", updateThingGroup},
 		{"DeleteThingGroup", "DELETE", "/thing-groups/{thingGroupName}", "thinggroup/{thingGroupName}", deleteThingGroup},
 		{"ListThingGroups", "GET", "/thing-groups", "*", listThingGroups},
-		{"AddThingToThingGroup", "PUT", "/thing-groups/addThingToThingGroup", "*", addThingToThingGroup},
-		{"RemoveThingFromThingGroup", "PUT", "/thing-groups/removeThingFromThingGroup", "*", removeThingFromThingGroup},
-		{"UpdateThingGroupsForThing", "PUT", "/thing-groups/updateThingGroupsForThing", "*", updateThingGroupsForThing},
+		{"AddThingToThingGroup", "PUT", "/thing-groups/addThingToThingGroup", resourcesOfMember, addThingToThingGroup},
+		{"RemoveThingFromThingGroup", "PUT", "/thing-groups/removeThingFromThingGroup", resourcesOfMember, removeThingFromThingGroup},
+		{"UpdateThingGroupsForThing", "PUT", "/thing-groups/updateThingGroupsForThing", resourcesOfRegrouped, updateThingGroupsForThing},
 		{"ListThingGroupsForThing", "GET", "/things/{thingName}/thing-groups", "thing/{thingName}", listThingGroupsForThing},
 		{"ListThingsInThingGroup", "GET", "/thing-groups/{thingGroupName}/things", "thinggroup/{thingGroupName}", listThingsInThingGroup},
 
@@ -40,16 +41,16 @@ func thingOperations() []operation {
 		{"UpdateBillingGroup", "PATCH", "/billing-groups/{billingGroupName}", "billinggroup/{billingGroupName}", updateBillingGroup},
 		{"DeleteBillingGroup", "DELETE", "/billing-groups/{billingGroupName}", "billinggroup/{billingGroupName}", deleteBillingGroup},
 		{"ListBillingGroups", "GET", "/billing-groups", "*", listBillingGroups},
-		{"AddThingToBillingGroup", "PUT", "/billing-groups/addThingToBillingGroup", "*", addThingToBillingGroup},
-		{"RemoveThingFromBillingGroup", "PUT", "/billing-groups/removeThingFromBillingGroup", "*", removeThingFromBillingGroup},
+		{"AddThingToBillingGroup", "PUT", "/billing-groups/addThingToBillingGroup", resourcesOfBilled, addThingToBillingGroup},
+		{"RemoveThingFromBillingGroup", "PUT", "/billing-groups/removeThingFromBillingGroup", resourcesOfBilled, removeThingFromBillingGroup},
 		{"ListThingsInBillingGroup", "GET", "/billing-groups/{billingGroupName}/things", "billinggroup/{billingGroupName}", listThingsInBillingGroup},
 
-		{"AttachThingPrincipal", "PUT", "/things/{thingName}/principals", "thing/{thingName}", attachThingPrincipal},
-		{"DetachThingPrincipal", "DELETE", "/things/{thingName}/principals", "thing/{thingName}", detachThingPrincipal},
+		{"AttachThingPrincipal", "PUT", "/things/{thingName}/principals", resourceOfPrincipal, attachThingPrincipal},
+		{"DetachThingPrincipal", "DELETE", "/things/{thingName}/principals", resourceOfPrincipal, detachThingPrincipal},
 		{"ListThingPrincipals", "GET", "/things/{thingName}/principals", "thing/{thingName}", listThingPrincipals},
-		{"ListPrincipalThings", "GET", "/principals/things", "*", listPrincipalThings},
+		{"ListPrincipalThings", "GET", "/principals/things", resourceOfPrincipal, listPrincipalThings},
 		{"ListThingPrincipalsV2", "GET", "/things/{thingName}/principals-v2", "thing/{thingName}", listThingPrincipalsV2},
-		{"ListPrincipalThingsV2", "GET", "/principals/things-v2", "*", listPrincipalThingsV2},
+		{"ListPrincipalThingsV2", "GET", "/principals/things-v2", resourceOfPrincipal, listPrincipalThingsV2},
 	}
 }
 
@@ -85,12 +86,12 @@ func principalOperations() []operation {
 		{"SetDefaultPolicyVersion", "PATCH", "/policies/{policyName}/version/{policyVersionId}", "policy/{policyName}", setDefaultPolicyVersion},
 		{"ListPolicyVersions", "GET", "/policies/{policyName}/version", "policy/{policyName}", listPolicyVersions},
 
-		{"AttachPolicy", "PUT", "/target-policies/{policyName}", "policy/{policyName}", attachPolicy},
-		{"DetachPolicy", "POST", "/target-policies/{policyName}", "policy/{policyName}", detachPolicy},
+		{"AttachPolicy", "PUT", "/target-policies/{policyName}", resourceOfTarget, attachPolicy},
+		{"DetachPolicy", "POST", "/target-policies/{policyName}", resourceOfTarget, detachPolicy},
 		{"ListAttachedPolicies", "POST", "/attached-policies/{target}", "*", listAttachedPolicies},
 		{"ListTargetsForPolicy", "POST", "/policy-targets/{policyName}", "policy/{policyName}", listTargetsForPolicy},
-		{"AttachPrincipalPolicy", "PUT", "/principal-policies/{policyName}", "policy/{policyName}", attachPrincipalPolicy},
-		{"DetachPrincipalPolicy", "DELETE", "/principal-policies/{policyName}", "policy/{policyName}", detachPrincipalPolicy},
+		{"AttachPrincipalPolicy", "PUT", "/principal-policies/{policyName}", resourceOfHolder, attachPrincipalPolicy},
+		{"DetachPrincipalPolicy", "DELETE", "/principal-policies/{policyName}", resourceOfHolder, detachPrincipalPolicy},
 		{"ListPrincipalPolicies", "GET", "/principal-policies", "*", listPrincipalPolicies},
 		{"ListPolicyPrincipals", "GET", "/policy-principals", "*", listPolicyPrincipals},
 
@@ -105,8 +106,8 @@ func principalOperations() []operation {
 		{"SetLoggingOptions", "POST", "/loggingOptions", "*", setLoggingOptions},
 		{"GetLoggingOptions", "GET", "/loggingOptions", "*", getLoggingOptions},
 
-		{"TestAuthorization", "POST", "/test-authorization", "*", testAuthorization},
-		{"GetEffectivePolicies", "POST", "/effective-policies", "*", getEffectivePolicies},
+		{"TestAuthorization", "POST", "/test-authorization", resourceOfQuestion, testAuthorization},
+		{"GetEffectivePolicies", "POST", "/effective-policies", resourceOfQuestion, getEffectivePolicies},
 
 		{"ListTagsForResource", "GET", "/tags", resourceOfTags, listTagsForResource},
 		{"TagResource", "POST", "/tags", resourceOfTags, tagResource},

@@ -286,7 +286,7 @@ func TestNotImplemented(t *testing.T) {
 		{"PUT", "/things/lamp/jobs/$next", "StartNextPendingJobExecution"},
 		{"PUT", "/things/lamp/jobs/%24next", "StartNextPendingJobExecution"},
 		{"GET", "/destinations/arn%3Aaws%3A1/a/b", "GetTopicRuleDestination"},
-		{"POST", "/things/lamp/connectivity-data", "GetThingConnectivityData"},
+		{"POST", "/indices/search", "SearchIndex"},
 		{"GET", "/nothing/at/all", "GET /nothing/at/all"},
 		{"PUT", "/things", "PUT /things"},
 		{"GET", "/", "GET /"},

@@ -78,7 +78,7 @@ func TestQueryRefusesBadInput(t *testing.T) {
 		{"no version", "Action=GetUser", 400, "InvalidAction", "NO_VERSION_SPECIFIED"},
 		{"an identity of the web", "Action=AssumeRoleWithWebIdentity" + stsForm, 501, "NotImplemented", "sts:AssumeRoleWithWebIdentity"},
 		{"a managed policy", "Action=CreatePolicy" + iamForm, 501, "NotImplemented", "iam:CreatePolicy"},
-		{"a stack", "Action=CreateStack&Version=2010-05-15", 501, "NotImplemented", "cloudformation:CreateStack"},
+		{"a set of stacks", "Action=CreateStackSet&Version=2010-05-15", 501, "NotImplemented", "cloudformation:CreateStackSet"},
 		{"a member twice", "Action=GetUser&UserName=a&UserName=b" + iamForm, 400, "ValidationError", "UserName"},
 		{"the action twice", "Action=GetUser&Action=DeleteUser" + iamForm, 400, "ValidationError", "Action"},
 		{"not a form", "Action=%zz", 400, "MalformedInput", "form"},

@@ -141,11 +141,11 @@ func (f queryForm) structures(name string, fields ...string) ([]map[string]strin
 }
 
 // lacks refuses members of AWS's that Thingwire does not have, alone or as the beginning of a list or structure. An empty
-// one asks for nothing: it is how SDKs write an empty list.
+// one asks for nothing, it is how SDKs write an empty list, and neither does a false one.
 func (f queryForm) lacks(absent []string) error {
 	for name, value := range f {
 		for _, a := range absent {
-			if name == a && value != "" || strings.HasPrefix(name, a+".") {
+			if name == a && value != "" && value != "false" || strings.HasPrefix(name, a+".") {
 				return fault.New(fault.Unsupported, "%s is not implemented by Thingwire", a).WithRemedy("leave it out; see docs/compatibility.md")
 			}
 		}

@@ -14,7 +14,7 @@ type operation struct {
 	name     string // as AWS spells it; its action is "iot:" and the name
 	method   string
 	path     string // template: /things/{thingName}
-	resource string // what is authorised: "*", a kind and a label of the path, "thing/{thingName}", or resourceOfTags
+	resource string // what is authorised: "*", a kind and a label of the path, "thing/{thingName}", or one of resources.go
 	run      func(*call) (any, error)
 }
 

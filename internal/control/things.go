@@ -11,13 +11,20 @@ type attributePayload struct {
 	Merge      bool              `json:"merge"`
 }
 
+type newThing struct {
+	ThingTypeName    string           `json:"thingTypeName"`
+	AttributePayload attributePayload `json:"attributePayload"`
+	BillingGroupName string           `json:"billingGroupName"`
+}
+
+func (c *call) newThing() (in newThing, err error) {
+	err = c.read(&in)
+	return in, err
+}
+
 func createThing(c *call) (any, error) {
-	var in struct {
-		ThingTypeName    string           `json:"thingTypeName"`
-		AttributePayload attributePayload `json:"attributePayload"`
-		BillingGroupName string           `json:"billingGroupName"`
-	}
-	if err := c.read(&in); err != nil {
+	in, err := c.newThing()
+	if err != nil {
 		return nil, err
 	}
 	t, err := c.registry().CreateThing(c.Context(), registry.ThingSpec{

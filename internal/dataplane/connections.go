@@ -2,7 +2,6 @@ package dataplane
 
 import (
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -58,8 +57,8 @@ func (h *Handler) getConnection(c *call) error {
 		KeepAlive: seconds(info.Socket.KeepAlive), DisconnectReason: string(info.Reason),
 		SessionExpiry: seconds(info.SessionExpiry), ClientID: info.ClientID,
 	}
-	out.SourceIP, out.SourcePort = endOf(info.Socket.Source)
-	out.TargetIP, out.TargetPort = endOf(info.Socket.Target)
+	out.SourceIP, out.SourcePort = awsapi.EndOf(info.Socket.Source)
+	out.TargetIP, out.TargetPort = awsapi.EndOf(info.Socket.Target)
 	if info.Connected {
 		out.ConnectedSince = info.Since
 	} else {
@@ -67,13 +66,6 @@ func (h *Handler) getConnection(c *call) error {
 	}
 	awsapi.WriteJSON(c.w, http.StatusOK, out)
 	return nil
-}
-
-func endOf(a netip.AddrPort) (ip string, port uint16) {
-	if !a.IsValid() {
-		return "", 0
-	}
-	return a.Addr().String(), a.Port()
 }
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }

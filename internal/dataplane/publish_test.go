@@ -521,6 +521,7 @@ func (j joined) Value(key any) any { return j.values.Value(key) }
 func TestStoreFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, broker.OpenLimits())
+	w.mustPublish("/topics/b?retain=true", "x")
 	w.store.Fail(errors.New("disk full"))
 	a := w.publish("/topics/a?retain=true", "x")
 	if a.status != 500 || a.name != "InternalFailureException" || !strings.Contains(a.message(), "degraded") {
@@ -530,6 +531,9 @@ func TestStoreFails(t *testing.T) {
 		t.Errorf("journal %+v", e)
 	}
 	w.mustPublish("/topics/a?qos=1", "needs no store")
+	if a := w.get("/retainedMessage/b"); a.status != 200 {
+		t.Errorf("a store that cannot write can be read: %d %s", a.status, a.text)
+	}
 }
 
 func TestShuttingDown(t *testing.T) {

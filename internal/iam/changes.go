@@ -96,8 +96,24 @@ func (c *Changes) changeRole(name string) (*roleDoc, error) {
 	return d.doc, nil
 }
 
+func (c *Changes) draftUser(name string) (*draft[userDoc], error) {
+	return draftOf(c.users, userKey(name), func() (*userDoc, uint64, error) { return c.d.loadUser(c.ctx, name) })
+}
+
+// User gives a user.
+func (c *Changes) User(name string) (*User, error) {
+	d, err := c.draftUser(name)
+	if err != nil {
+		return nil, err
+	}
+	if d.doc == nil {
+		return nil, noUser(name)
+	}
+	return c.d.user(d.doc), nil
+}
+
 func (c *Changes) changeUser(name string) (*userDoc, error) {
-	d, err := draftOf(c.users, userKey(name), func() (*userDoc, uint64, error) { return c.d.loadUser(c.ctx, name) })
+	d, err := c.draftUser(name)
 	if err != nil {
 		return nil, err
 	}

@@ -132,6 +132,9 @@ func (d *Directory) PutUserPolicy(ctx context.Context, user, name, document stri
 
 // GetUserPolicy gives an inline policy.
 func (d *Directory) GetUserPolicy(ctx context.Context, user, name string) (InlinePolicy, error) {
+	if err := checkPolicyName(name); err != nil {
+		return InlinePolicy{}, err
+	}
 	u, _, err := d.loadUser(ctx, user)
 	if err != nil {
 		return InlinePolicy{}, err
@@ -150,6 +153,9 @@ func (d *Directory) ListUserPolicies(ctx context.Context, user string) ([]string
 
 // DeleteUserPolicy deletes an inline policy.
 func (d *Directory) DeleteUserPolicy(ctx context.Context, user, name string) error {
+	if err := checkPolicyName(name); err != nil {
+		return err
+	}
 	return d.changeUser(ctx, user, func(u *userDoc) ([]store.DocOp, error) {
 		return nil, u.Policies.remove(name, "user")
 	})

@@ -240,27 +240,11 @@ func (r *Registry) ListPrincipalThings(ctx context.Context, principal string, t 
 
 // attachments walks one side's documents; accept completes each from the part of its key behind prefix.
 func (r *Registry) attachments(ctx context.Context, bucket, prefix string, p Page, accept func(*Attachment, string) bool) (list []Attachment, next string, err error) {
-	after := ""
-	if p.After != "" {
-		after = prefix + p.After
-	}
-	last := ""
-	for d, err := range r.cfg.Store.List(ctx, bucket, prefix, after, 0) {
-		if err != nil {
-			return nil, "", err
-		}
+	return walk(ctx, r, bucket, prefix, p, func(d store.Doc) (*Attachment, error) {
 		a, err := documents.Decode[Attachment](bucket, d)
-		if err != nil {
-			return nil, "", err
+		if err != nil || !accept(a, strings.TrimPrefix(d.Key, prefix)) {
+			return nil, err
 		}
-		key := strings.TrimPrefix(d.Key, prefix)
-		if !accept(a, key) {
-			continue
-		}
-		if p.Limit > 0 && len(list) == p.Limit {
-			return list, last, nil
-		}
-		list, last = append(list, *a), key
-	}
-	return list, "", nil
+		return a, nil
+	})
 }

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -13,9 +12,12 @@ import (
 
 // Check reads all documents of a registry and says in words what it could not work with: documents that cannot be
 // understood or that stand under another name, policies without the version that counts, and indexes that name what is
-// not there. An error is one of reading.
+// not there or lack what is. An error is one of reading.
 func Check(ctx context.Context, s store.Docs) (problems []string, err error) {
-	c := checker{Checker: documents.Checker{Context: ctx, Store: s}, known: map[string]map[string]bool{}}
+	c := checker{
+		Checker: documents.Checker{Context: ctx, Store: s},
+		known:   map[string]map[string]bool{}, implied: map[string]map[string]bool{}, things: map[string]int{},
+	}
 	for _, part := range []func() error{c.format, c.settings, c.documents, c.indexes, c.tags} {
 		if err := part(); err != nil {
 			return nil, err
@@ -26,7 +28,9 @@ func Check(ctx context.Context, s store.Docs) (problems []string, err error) {
 
 type checker struct {
 	documents.Checker
-	known map[string]map[string]bool // by bucket, the keys of what indexes name
+	known   map[string]map[string]bool // by bucket, the keys of what indexes name
+	implied map[string]map[string]bool // by bucket of an index, the keys that documents say it has
+	things  map[string]int             // by certificate, how many things it says it is attached to
 }
 
 // format accepts a store in which no registry was ever opened.
@@ -61,21 +65,17 @@ func checkSetting[T any](c *checker, key string) error {
 	return err
 }
 
-// documents checks what stands for itself.
+// documents checks what stands for itself, and notes what the indexes must have of it.
 func (c *checker) documents() error {
 	for _, part := range []func() error{
-		func() error { return checkEach(c, thingsBucket, func(t *Thing) string { return t.Name }) },
-		func() error {
-			return checkEach(c, certificatesBucket, func(cert *Certificate) string { return cert.ID })
-		},
-		func() error { return checkEach(c, groupsBucket, func(g *ThingGroup) string { return g.Name }) },
+		func() error { return checkEach(c, thingsBucket, c.thing) },
+		func() error { return checkEach(c, certificatesBucket, c.certificate) },
+		func() error { return checkEach(c, groupsBucket, c.group) },
 		func() error {
 			return checkEach(c, billingGroupsBucket, func(g *BillingGroup) string { return g.Name })
 		},
 		func() error { return checkEach(c, typesBucket, func(t *ThingType) string { return t.Name }) },
-		func() error {
-			return checkEach(c, caCertificatesBucket, func(ca *CACertificate) string { return ca.ID })
-		},
+		func() error { return checkEach(c, caCertificatesBucket, c.ca) },
 		func() error { return checkEach(c, policiesBucket, c.policy) },
 	} {
 		if err := part(); err != nil {
@@ -109,6 +109,7 @@ func (c *checker) policy(p *Policy) string {
 	} else if err := checkDocument(v.Document); err != nil {
 		c.Problem("policy %s: %s", quote(p.Name), err)
 	}
+	c.implyAge(policiesKind, p.Created, p.Name)
 	return p.Name
 }
 
@@ -123,35 +124,4 @@ func (c *checker) tags() error {
 			c.Problem("%s has %s, which is not there", tagsBucket, quote(d.Key))
 		}
 	})
-}
-
-// indexes checks that the buckets of pairs name what is there.
-func (c *checker) indexes() error {
-	for _, index := range []struct{ bucket, first, second string }{
-		{certThingsBucket, certificatesBucket, thingsBucket},
-		{thingCertsBucket, thingsBucket, certificatesBucket},
-		{groupChildrenBucket, groupsBucket, groupsBucket},
-		{groupThingsBucket, groupsBucket, thingsBucket},
-		{billingThingsBucket, billingGroupsBucket, thingsBucket},
-		{typeThingsBucket, typesBucket, thingsBucket},
-		{policyTargetsBucket, policiesBucket, ""},
-	} {
-		err := c.Each(index.bucket, func(d store.Doc) {
-			first, second, ok := strings.Cut(d.Key, "/")
-			if !ok || !json.Valid(d.Value) {
-				c.Problem("document %s of %s cannot be understood", quote(d.Key), index.bucket)
-				return
-			}
-			if !c.known[index.first][first] {
-				c.Problem("%s has %s, and %s is not in %s", index.bucket, quote(d.Key), quote(first), index.first)
-			}
-			if index.second != "" && !c.known[index.second][second] {
-				c.Problem("%s has %s, and %s is not in %s", index.bucket, quote(d.Key), quote(second), index.second)
-			}
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -16,6 +16,7 @@ func TestCheck(t *testing.T) {
 	s := newStore(t)
 	r := openOn(t, s, nil)
 	newThings(t, r, "lamp")
+	must(t, r.UpdateThing(t.Context(), "lamp", ThingUpdate{Attributes: map[string]string{"floor": "1"}}))
 	_, arn := register(t, r)
 	_, err := r.CreatePolicy(t.Context(), "p", policy.AllowEverything("000000000000", "us-east-1"))
 	must(t, err)
@@ -34,6 +35,13 @@ func TestCheck(t *testing.T) {
 		{billingThingsBucket, "nobody/lamp", "{}", `"nobody" is not in registry/billing-groups`},
 		{tagsBucket, "policy/nobody", "{}", `registry/tags has "policy/nobody", which is not there`},
 		{tagsBucket, "policy/p", "[]", `document "policy/p" of registry/tags cannot be read`},
+		{thingsBucket, "tagged", `{"name":"tagged","attributes":{"floor":"2"}}`, `registry/attribute-things lacks "floor 2 tagged"`},
+		{thingsBucket, "grouped", `{"name":"grouped","groups":["g"],"type":"t","billingGroup":"b"}`, `registry/group-things lacks "g/grouped"`},
+		{attributeThingsBucket, "floor 3 lamp", "{}", `registry/attribute-things has "floor 3 lamp", which no document says`},
+		{byAgeBucket, "policies/asc/0000000000000000/p", "{}", `which no document says`},
+		{certificatesBucket, "a", `{"id":"a","things":2,"policies":["p"]}`, `certificate "a" counts 2 attachment(s) more`},
+		{certificatesBucket, "a", `{"id":"a","policies":["p"]}`, `registry/policy-targets lacks "p/cert/a"`},
+		{certThingsBucket, "a/lamp", "{}", `registry/thing-certs lacks "lamp/a"`},
 		{metaBucket, formatKey, "9", `format "9"`},
 	} {
 		must(t, documents.Commit(s, store.DocOp{Bucket: c.bucket, Key: c.key, Value: []byte(c.value)}))

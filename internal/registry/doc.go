@@ -14,7 +14,8 @@
 // order of each resource's changes; who publishes them is not its business (Config.Events). Beside what it registers it
 // keeps two settings, which events are told and what is logged, and follows both.
 //
-// The Authority is the private CA: one root, the server's certificates, and the signature under device certificates.
+// The Authority is the private CA: one root, the server's certificates, and the signature under device certificates. Keys
+// for devices are made ahead while the process is idle (Config.KeysAhead).
 //
 // It imports fault, policy and store. It knows neither HTTP nor MQTT, and it authorises nobody.
 package registry

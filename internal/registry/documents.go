@@ -29,34 +29,37 @@ import (
 //	registry/group-things     GROUP/THING                  nothing: the members; a thing's document names its groups
 //	registry/billing-things   BILLINGGROUP/THING           nothing: the members; a thing's document names its billing group
 //	registry/type-things      TYPE/THING                   nothing: the things of a type
+//	registry/attribute-things NAME VALUE THING             nothing: the things that have an attribute; spaces part the key
 //	registry/ca-subjects      SUBJECT/CA                   nothing: the CAs with a subject (SHA-256 of its DER)
 //	registry/tags             RESOURCE                     the tags of a resource, "policy/p", by their keys
 //	registry/meta             registration-code            the code of CA verification certificates
 //	                          event-configurations         EventConfigurations
 //	                          logging                      Logging
+//	                          attribute-things             nothing: all things are in registry/attribute-things
 //
 // The certificate's document is rewritten under its revision with each attachment, so that whatever concerns one
 // certificate (its limit of policies, its exclusive thing, its deletion) is decided by one revision. The other buckets
 // repeat that for the other side and are written in the same commit.
 const (
-	metaBucket           = "registry/meta"
-	thingsBucket         = "registry/things"
-	certificatesBucket   = "registry/certificates"
-	policiesBucket       = "registry/policies"
-	groupsBucket         = "registry/groups"
-	typesBucket          = "registry/types"
-	billingGroupsBucket  = "registry/billing-groups"
-	caCertificatesBucket = "registry/ca-certificates"
-	byAgeBucket          = "registry/by-age"
-	certThingsBucket     = "registry/cert-things"
-	thingCertsBucket     = "registry/thing-certs"
-	policyTargetsBucket  = "registry/policy-targets"
-	groupChildrenBucket  = "registry/group-children"
-	groupThingsBucket    = "registry/group-things"
-	billingThingsBucket  = "registry/billing-things"
-	typeThingsBucket     = "registry/type-things"
-	caSubjectsBucket     = "registry/ca-subjects"
-	tagsBucket           = "registry/tags"
+	metaBucket            = "registry/meta"
+	thingsBucket          = "registry/things"
+	certificatesBucket    = "registry/certificates"
+	policiesBucket        = "registry/policies"
+	groupsBucket          = "registry/groups"
+	typesBucket           = "registry/types"
+	billingGroupsBucket   = "registry/billing-groups"
+	caCertificatesBucket  = "registry/ca-certificates"
+	byAgeBucket           = "registry/by-age"
+	certThingsBucket      = "registry/cert-things"
+	thingCertsBucket      = "registry/thing-certs"
+	policyTargetsBucket   = "registry/policy-targets"
+	groupChildrenBucket   = "registry/group-children"
+	groupThingsBucket     = "registry/group-things"
+	billingThingsBucket   = "registry/billing-things"
+	typeThingsBucket      = "registry/type-things"
+	attributeThingsBucket = "registry/attribute-things"
+	caSubjectsBucket      = "registry/ca-subjects"
+	tagsBucket            = "registry/tags"
 
 	formatKey = "format"
 	format    = 1
@@ -68,7 +71,7 @@ func checkFormat(ctx context.Context, s store.Store) error {
 	if fault.Is(err, fault.NotFound) {
 		err = documents.Commit(s, store.DocOp{
 			Bucket: metaBucket, Key: formatKey, Value: strconv.AppendInt(nil, format, 10), If: store.Condition{Absent: true},
-		})
+		}, documents.Mark(metaBucket, attributesIndexed))
 		if fault.Is(err, fault.Conflict) {
 			return checkFormat(ctx, s) // another node was faster
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/thingwire/thingwire/internal/store"
 	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
@@ -25,23 +26,13 @@ func (r *Registry) ListThingGroups(ctx context.Context, f ThingGroupFilter, p Pa
 			return nil, "", err
 		}
 	}
-	for d, err := range r.cfg.Store.List(ctx, groupsBucket, f.NamePrefix, p.After, 0) {
-		if err != nil {
-			return nil, "", err
-		}
+	return walk(ctx, r, groupsBucket, f.NamePrefix, p, func(d store.Doc) (*ThingGroup, error) {
 		g, err := documents.Decode[ThingGroup](groupsBucket, d)
-		if err != nil {
-			return nil, "", err
+		if err != nil || !f.matches(g) {
+			return nil, err
 		}
-		if !f.matches(g) {
-			continue
-		}
-		if p.Limit > 0 && len(groups) == p.Limit {
-			return groups, groups[len(groups)-1].Name, nil
-		}
-		groups = append(groups, *g)
-	}
-	return groups, "", nil
+		return g, nil
+	})
 }
 
 func (f ThingGroupFilter) matches(g *ThingGroup) bool {

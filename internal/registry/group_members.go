@@ -167,7 +167,7 @@ func (r *Registry) checkDeleteGroup(ctx context.Context, g *ThingGroup, expected
 	if err != nil || free {
 		return err
 	}
-	return fault.New(fault.Invalid, "thing group %s has child groups and cannot be deleted", g.Name).
+	return fault.New(fault.Invalid, "thing group %s cannot be deleted: there are still child groups attached", g.Name).
 		WithRemedy("delete them first: aws iot list-thing-groups --parent-group %s", g.Name)
 }
 

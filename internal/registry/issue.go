@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
@@ -34,7 +33,7 @@ func (r *Registry) CreateKeysAndCertificate(ctx context.Context, active bool) (*
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	key, err := rsa.GenerateKey(rand.Reader, deviceKeyBits)
+	key, err := r.keys.take()
 	if err != nil {
 		return nil, err
 	}

@@ -45,6 +45,36 @@ func cut(keys []string, limit int) ([]string, string) {
 	return keys[:limit], keys[limit-1]
 }
 
+// maxLooked is how many entries a page looks at when a filter takes few of them: the page is then short, or empty, and
+// the next one goes on. So a page costs the same in a registry of any size.
+const maxLooked = 2500
+
+// walk gives a page of what accept takes (not nil) of the documents of a bucket whose keys begin with prefix. Here p.After
+// and next are whole keys.
+func walk[T any](ctx context.Context, r *Registry, bucket, prefix string, p Page, accept func(store.Doc) (*T, error)) (list []T, next string, err error) {
+	looked, last := 0, ""
+	for d, err := range r.cfg.Store.List(ctx, bucket, prefix, p.After, 0) {
+		if err != nil {
+			return nil, "", err
+		}
+		if looked++; p.Limit > 0 && looked > maxLooked {
+			return list, last, nil
+		}
+		v, err := accept(d)
+		if err != nil {
+			return nil, "", err
+		}
+		if v != nil {
+			if p.Limit > 0 && len(list) == p.Limit {
+				return list, last, nil
+			}
+			list = append(list, *v)
+		}
+		last = d.Key
+	}
+	return list, "", nil
+}
+
 // behind is the page of a list that is in order.
 func behind(keys []string, p Page) ([]string, string) {
 	i, there := slices.BinarySearch(keys, p.After)

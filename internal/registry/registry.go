@@ -20,6 +20,10 @@ type Config struct {
 
 	Now func() time.Time // time.Now when nil
 
+	// KeysAhead is how many keys for CreateKeysAndCertificate are kept ready, once the first was asked for. They are made
+	// while the process is idle. 0 makes each key when it is asked for.
+	KeysAhead int
+
 	// Events publishes an event on its $aws/… topic, once the change that it tells of is durable; the payload is its own.
 	// It is called while names are locked: it must not wait, nor change the registry. Nil where nobody publishes.
 	Events func(topic string, payload []byte)
@@ -37,6 +41,7 @@ type Registry struct {
 	names     *nameLocks
 	cache     *cache
 	news      *news
+	keys      *keysAhead
 	events    atomic.Pointer[map[EventType]bool] // those that are on; nil when all are off
 	unfollow  func()                             // the settings
 
@@ -44,7 +49,7 @@ type Registry struct {
 	cancel     context.CancelFunc
 }
 
-// Open starts a registry on a store. It starts one goroutine, which Close ends.
+// Open starts a registry on a store. It starts a goroutine, and one more if keys are made ahead; Close ends them.
 func Open(ctx context.Context, cfg Config) (*Registry, error) {
 	if cfg.Store == nil {
 		return nil, errors.New("registry: Config.Store is missing")
@@ -59,19 +64,24 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 		names:     newNameLocks(),
 		cache:     newCache(),
 	}
+	if err := r.indexAttributes(ctx); err != nil {
+		return nil, err
+	}
 	if err := r.followSettings(ctx); err != nil {
 		return nil, err
 	}
 	r.background, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	r.news = openNews(r)
+	r.keys = openKeysAhead(cfg.KeysAhead, makeDeviceKey, processIdle)
 	return r, nil
 }
 
-// Close ends the registry's watches and waits for its goroutine. The store stays open.
+// Close ends the registry's watches and waits for its goroutines. The store stays open.
 func (r *Registry) Close() {
 	r.cancel()
 	r.unfollow()
 	r.news.Close()
+	r.keys.Close()
 }
 
 func (c Config) withDefaults() Config {

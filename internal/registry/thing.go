@@ -3,7 +3,7 @@ package registry
 import (
 	"context"
 	"maps"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -104,7 +104,7 @@ func (r *Registry) addThing(ctx context.Context, spec ThingSpec) (*Thing, error)
 	e := r.newEvents()
 	e.thing(created, t)
 	e.retyped(t, "", t.Type)
-	ops := append(retyped(t.Name, "", t.Type), billed(t.BillingGroup, t.Name)...)
+	ops := slices.Concat(retyped(t.Name, "", t.Type), billed(t.BillingGroup, t.Name), attributed(t.Name, nil, t.Attributes))
 	return t, r.commitAndTell(e, append(ops, documents.Put(thingsBucket, t.Name, t, documents.Absent))...)
 }
 
@@ -128,7 +128,7 @@ func (r *Registry) UpdateThing(ctx context.Context, name string, u ThingUpdate) 
 		if err := checkVersion(t, u.ExpectedVersion); err != nil {
 			return err
 		}
-		old := t.Type
+		old, attributes := t.Type, t.Attributes
 		if err := r.applyType(ctx, t, u); err != nil {
 			return err
 		}
@@ -140,7 +140,8 @@ func (r *Registry) UpdateThing(ctx context.Context, name string, u ThingUpdate) 
 		e := r.newEvents()
 		e.thing(updated, t)
 		e.retyped(t, old, t.Type)
-		return r.commitAndTell(e, append(retyped(name, old, t.Type), documents.Put(thingsBucket, name, t, documents.AtRev(rev)))...)
+		ops := append(retyped(name, old, t.Type), attributed(name, attributes, t.Attributes)...)
+		return r.commitAndTell(e, append(ops, documents.Put(thingsBucket, name, t, documents.AtRev(rev)))...)
 	})
 }
 
@@ -167,7 +168,8 @@ func (r *Registry) DeleteThing(ctx context.Context, name string, expectedVersion
 			return fault.New(fault.Invalid, "thing %s cannot be deleted while principals are attached to it", name).
 				WithRemedy("detach them first: aws iot list-thing-principals, detach-thing-principal")
 		}
-		ops := append(retyped(name, t.Type, ""), documents.Remove(thingsBucket, name, documents.AtRev(rev)))
+		ops := append(retyped(name, t.Type, ""), attributed(name, t.Attributes, nil)...)
+		ops = append(ops, documents.Remove(thingsBucket, name, documents.AtRev(rev)))
 		if t.BillingGroup != "" {
 			ops = append(ops, documents.Remove(billingThingsBucket, t.BillingGroup+"/"+name, store.Condition{}))
 		}
@@ -182,65 +184,6 @@ func (r *Registry) DeleteThing(ctx context.Context, name string, expectedVersion
 		e.thing(deleted, t)
 		return r.commitAndTell(e, ops...)
 	})
-}
-
-// ThingFilter chooses things; all conditions that are set must hold.
-type ThingFilter struct {
-	AttributeName  string
-	AttributeValue string
-	ValuePrefix    bool // AttributeValue is the beginning of the value
-	Type           string
-}
-
-// ListThings gives things in the order of their names.
-func (r *Registry) ListThings(ctx context.Context, f ThingFilter, p Page) (things []Thing, next string, err error) {
-	if err := f.check(); err != nil {
-		return nil, "", err
-	}
-	for d, err := range r.cfg.Store.List(ctx, thingsBucket, "", p.After, 0) {
-		if err != nil {
-			return nil, "", err
-		}
-		t, err := documents.Decode[Thing](thingsBucket, d)
-		if err != nil {
-			return nil, "", err
-		}
-		if !f.matches(t) {
-			continue
-		}
-		if p.Limit > 0 && len(things) == p.Limit {
-			return things, things[len(things)-1].Name, nil
-		}
-		things = append(things, *t)
-	}
-	return things, "", nil
-}
-
-func (f ThingFilter) check() error {
-	if (f.AttributeName == "") != (f.AttributeValue == "") {
-		return fault.New(fault.Invalid, "attributeName and attributeValue go together")
-	}
-	if err := attributeName.checkIf(f.AttributeName); err != nil {
-		return err
-	}
-	if err := attributeValue.check(f.AttributeValue); err != nil {
-		return err
-	}
-	return typeName.checkIf(f.Type)
-}
-
-func (f ThingFilter) matches(t *Thing) bool {
-	if f.Type != "" && t.Type != f.Type {
-		return false
-	}
-	if f.AttributeName == "" {
-		return true
-	}
-	v, ok := t.Attributes[f.AttributeName]
-	if f.ValuePrefix {
-		return ok && strings.HasPrefix(v, f.AttributeValue)
-	}
-	return ok && v == f.AttributeValue
 }
 
 func (r *Registry) loadThing(ctx context.Context, name string) (*Thing, uint64, error) {

@@ -138,23 +138,12 @@ func (r *Registry) ListThingTypes(ctx context.Context, name string, p Page) (typ
 	if err := typeName.checkIf(name); err != nil {
 		return nil, "", err
 	}
-	for d, err := range r.cfg.Store.List(ctx, typesBucket, name, p.After, 0) {
-		if err != nil {
-			return nil, "", err
-		}
+	return walk(ctx, r, typesBucket, name, p, func(d store.Doc) (*ThingType, error) {
 		if name != "" && d.Key != name {
-			continue
+			return nil, nil //nolint:nilnil // nil is not taken
 		}
-		t, err := documents.Decode[ThingType](typesBucket, d)
-		if err != nil {
-			return nil, "", err
-		}
-		if p.Limit > 0 && len(types) == p.Limit {
-			return types, types[len(types)-1].Name, nil
-		}
-		types = append(types, *t)
-	}
-	return types, "", nil
+		return documents.Decode[ThingType](typesBucket, d)
+	})
 }
 
 // DeprecateThingType keeps a type from being taken by further things; undo allows it again.
@@ -184,7 +173,8 @@ func (r *Registry) DeleteThingType(ctx context.Context, name string) error {
 				WithRemedy("deprecate it, and delete it five minutes later: aws iot deprecate-thing-type --thing-type-name %s", name)
 		}
 		if rest := t.Deprecated.Add(typeRest).Sub(r.now()); rest > 0 {
-			return fault.New(fault.Invalid, "thing type %s was deprecated less than five minutes ago", name).
+			// Terraform tries again on these words alone.
+			return fault.New(fault.Invalid, "thing type %s is deprecated too recently. Please wait for 5 minutes after deprecation and then retry", name).
 				WithRemedy("try again in %s", rest.Round(time.Second))
 		}
 		free, err := r.isEmpty(ctx, typeThingsBucket, name+"/")

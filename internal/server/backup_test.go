@@ -103,6 +103,7 @@ func TestCheckNamesProblems(t *testing.T) {
 		{Bucket: "session", Key: "5/c", Value: []byte("{")},
 		{Bucket: "registry/things", Key: "lamp", Value: []byte("{")},
 		{Bucket: "iam/users", Key: "x", Value: []byte("{")},
+		{Bucket: "attic", Key: "x", Value: []byte("{}")},
 	}}
 	if err := disk.Commit(harm).Wait(); err != nil {
 		t.Fatal(err)
@@ -115,10 +116,10 @@ func TestCheckNamesProblems(t *testing.T) {
 	}
 	for range 2 {
 		r, err := Check(t.Context(), cfg.DataDir)
-		if err != nil || r.Running || len(r.Problems) != 3 {
+		if err != nil || r.Running || len(r.Problems) != 4 {
 			t.Fatalf("%+v, %v", r, err)
 		}
-		for _, want := range []string{`session "5/c"`, `"lamp" of registry/things`, `"x" of iam/users`} {
+		for _, want := range []string{`session "5/c"`, `"lamp" of registry/things`, `"x" of iam/users`, `bucket "attic"`} {
 			if !slices.ContainsFunc(r.Problems, func(p string) bool { return strings.Contains(p, want) }) {
 				t.Errorf("%q is not in %q", want, r.Problems)
 			}

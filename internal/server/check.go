@@ -3,14 +3,20 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/cloudformation"
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/iam"
 	"github.com/thingwire/thingwire/internal/registry"
 	"github.com/thingwire/thingwire/internal/sigfox/backend"
+	"github.com/thingwire/thingwire/internal/sigfox/receive"
 	"github.com/thingwire/thingwire/internal/store/pebble"
 )
 
@@ -48,6 +54,19 @@ func Check(ctx context.Context, dataDir string) (_ *CheckReport, err error) {
 	return report, now.gone(report.read(ctx, s))
 }
 
+// roomBuckets are what the names of the buckets of a room begin with; the broker's are names of their own.
+var roomBuckets = []string{"registry/", "iam/", "cloudformation/", "sigfox/", "sigfox-receive/"}
+
+// strangers names the buckets that belong to no room: a newer thingwire has written them, or another program.
+func (r *CheckReport) strangers(buckets map[string]int) {
+	for _, bucket := range slices.Sorted(maps.Keys(buckets)) {
+		known := broker.Owns(bucket) || slices.ContainsFunc(roomBuckets, func(room string) bool { return strings.HasPrefix(bucket, room) })
+		if !known {
+			r.Problems = append(r.Problems, fmt.Sprintf("bucket %q with documents (%d) belongs to nothing that this thingwire knows", bucket, buckets[bucket]))
+		}
+	}
+}
+
 // read lets each room look at what is its own.
 func (r *CheckReport) read(ctx context.Context, s *pebble.Store) error {
 	seen, err := s.Check(ctx)
@@ -56,6 +75,7 @@ func (r *CheckReport) read(ctx context.Context, s *pebble.Store) error {
 	}
 	r.Documents, r.Queues, r.Messages = seen.Documents, seen.Queues, seen.Entries
 	r.Problems = append(r.Problems, seen.Problems...)
+	r.strangers(seen.Buckets)
 	key, err := iam.ReadKeyFile(filepath.Join(r.DataDir, sealingKeyFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.Problems = append(r.Problems, err.Error())
@@ -65,6 +85,8 @@ func (r *CheckReport) read(ctx context.Context, s *pebble.Store) error {
 		func() ([]string, error) { return registry.Check(ctx, s) },
 		func() ([]string, error) { return iam.Check(ctx, s, key) },
 		func() ([]string, error) { return backend.Check(ctx, s) },
+		func() ([]string, error) { return receive.Check(ctx, s) },
+		func() ([]string, error) { return cloudformation.Check(ctx, s) },
 	} {
 		problems, err := room()
 		if err != nil && ctx.Err() == nil {

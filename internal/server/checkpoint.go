@@ -41,12 +41,12 @@ type checkpoints struct {
 func (c *checkpoints) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	disk, ok := c.store.(interface{ Checkpoint(dir string) error })
 	if !ok || r.Method != http.MethodPost {
-		control.WriteFailure(w, fault.New(fault.Unsupported, "there is no %s %s here", r.Method, r.URL.Path).WithRemedy("use POST, on a server with a data directory"))
+		control.Refuse(c.log, w, r, fault.New(fault.Unsupported, "there is no %s %s here", r.Method, r.URL.Path).WithRemedy("use POST, on a server with a data directory"))
 		return
 	}
 	dir := filepath.Join(c.dir, checkpointPrefix+uuid.NewString())
 	if err := disk.Checkpoint(dir); err != nil {
-		control.WriteFailure(w, err)
+		control.Refuse(c.log, w, r, err)
 		return
 	}
 	defer func() {

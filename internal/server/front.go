@@ -20,19 +20,19 @@ import (
 // gateway wants it before all of them are open.
 func (r *rooms) front(log *slog.Logger) http.Handler {
 	api := &httpDoor{rooms: r, log: log}
+	other := notThere(log)
 	health := paths{"/healthz": r.alive, "/readyz": r.ready}
 	doors := map[gateway.Kind]http.Handler{
-		gateway.API:     health.before(api),
+		gateway.API:     health.before(r.sigfoxDoors(api)),
 		gateway.Console: r.sameOrigin(log, paths{"/healthz": r.alive, "/readyz": r.ready, "/metrics": r.scrape}.before(api)),
 		gateway.Shared:  &httpDoor{rooms: r, log: log, devices: true},
 		gateway.HTTPS:   &httpDoor{rooms: r, log: log, devices: true, onlyData: true},
-		gateway.Metrics: paths{"/metrics": r.scrape}.before(http.HandlerFunc(notThere)),
+		gateway.Metrics: paths{"/metrics": r.scrape}.before(other),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		door, ok := doors[gateway.ListenerOf(req.Context())]
 		if !ok {
-			notThere(w, req)
-			return
+			door = other
 		}
 		door.ServeHTTP(w, req)
 	})
@@ -59,9 +59,11 @@ func (p paths) before(next http.Handler) http.Handler {
 }
 
 // notThere answers what Thingwire does not have, in AWS's shape.
-func notThere(w http.ResponseWriter, _ *http.Request) {
-	control.WriteFailure(w, fault.New(fault.Unsupported, "Thingwire does not answer this request on this listener yet").
-		WithRemedy("see docs/compatibility.md"))
+func notThere(log *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		control.Refuse(log, w, r, fault.New(fault.Unsupported, "Thingwire does not answer this request on this listener yet").
+			WithRemedy("see docs/compatibility.md"))
+	})
 }
 
 // sameOrigin keeps web pages of others away from the console, which stands on this machine without TLS: a page whose

@@ -20,12 +20,17 @@ import (
 // inMemory is a server with every listener that speaks HTTP, not started.
 func inMemory(t *testing.T) *Server {
 	t.Helper()
+	return inMemoryThatLogs(t, nil)
+}
+
+func inMemoryThatLogs(t *testing.T, log *slog.Logger) *Server {
+	t.Helper()
 	cfg := Default()
 	cfg.InMemory = true
 	for _, row := range cfg.Listen.all() {
 		*row.addr = "127.0.0.1:0"
 	}
-	s, err := New(t.Context(), cfg, nil)
+	s, err := New(t.Context(), cfg, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +43,7 @@ func inMemory(t *testing.T) *Server {
 }
 
 // browser is an HTTP client that trusts s.
-func browser(t *testing.T, s *Server) *http.Client {
+func browser(t testing.TB, s *Server) *http.Client {
 	t.Helper()
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(s.RootPEM())

@@ -34,7 +34,7 @@ func (d *httpDoor) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	awsapi.Begin(w)
 	p := d.rooms.planes.of(req)
 	if d.onlyData && p != &d.rooms.planes.data {
-		control.WriteFailure(w, fault.New(fault.Unsupported, "listener %s has the data plane only", gateway.ListenerOf(req.Context())).
+		control.Refuse(d.log, w, req, fault.New(fault.Unsupported, "listener %s has the data plane only", gateway.ListenerOf(req.Context())).
 			WithRemedy("send this request to the api listener"))
 		return
 	}
@@ -88,9 +88,13 @@ func deviceCaller(id *registry.Identity, peer *gateway.Peer) awsapi.Caller {
 // noteDenied records an operation that the policies of a signer refused, under the access key.
 func (d *httpDoor) noteDenied(w http.ResponseWriter, req *http.Request, by *awsapi.Caller, denied awsapi.Denial) {
 	peer := gateway.PeerOf(req.Context())
+	auth := "AWS_SIGV4"
+	if by.Service == "" {
+		auth = "BASIC" // of the Sigfox API: nothing was signed
+	}
 	e := broker.Entry(journal.Entry{
 		EventType: journal.APICall, LogLevel: journal.LevelError, Protocol: "HTTP", TraceID: awsapi.RequestID(w),
-		PrincipalID: by.Identity.AccessKeyID, AuthType: "AWS_SIGV4", Listener: string(peer.Listener), Packet: denied.Action,
+		PrincipalID: by.Identity.AccessKeyID, AuthType: auth, Listener: string(peer.Listener), Packet: denied.Action,
 	}, &broker.DeniedError{Fault: denied.Err, Action: denied.Action, Decision: denied.Decision})
 	peer.Locate(&e)
 	d.rooms.journal.Record(e)

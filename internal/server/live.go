@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/base64"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -75,12 +76,15 @@ func newLiveMessage(r broker.Received, dropped int64, now time.Time) *LiveMessag
 
 // live streams what passes: one JSON object per line, from the answer's header on. The caller's policies decide what it
 // may see, as for any subscriber.
-type live struct{ broker *broker.Broker }
+type live struct {
+	broker *broker.Broker
+	log    *slog.Logger
+}
 
 func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reqs, err := liveRequests(r)
 	if err != nil {
-		control.WriteFailure(w, err)
+		control.Refuse(l.log, w, r, err)
 		return
 	}
 	by, _ := awsapi.CallerFrom(r.Context()) // control has refused a request without one
@@ -92,7 +96,7 @@ func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.refused = true
 			close(s.started)
 			service.Close()
-			control.WriteFailure(w, result.Err)
+			control.Refuse(l.log, w, r, result.Err)
 			return
 		}
 	}

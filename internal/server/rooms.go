@@ -11,6 +11,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/cloudformation"
 	"github.com/thingwire/thingwire/internal/control"
 	"github.com/thingwire/thingwire/internal/gateway"
 	"github.com/thingwire/thingwire/internal/journal"
@@ -30,6 +31,7 @@ type rooms struct {
 	registry  *registry.Registry
 	guard     *awsapi.Guard
 	first     Credentials // of the first start; empty when they were deleted
+	stacks    *cloudformation.Stacks
 	sigfox    Credentials // of the Sigfox cloud's account, which may assume roles that trust it; of this start
 	journal   *journal.Journal
 	broker    *broker.Broker
@@ -65,7 +67,7 @@ func openRooms(ctx context.Context, cfg *Config, log *slog.Logger) (_ *rooms, er
 	if cfg.InMemory {
 		ground = r.openMemory
 	}
-	for _, open := range []func(context.Context, *slog.Logger) error{ground, r.openJournal, r.openAuthority, r.openRegistry, r.openKeys, r.openBroker, r.openDoors, r.openMetrics} {
+	for _, open := range []func(context.Context, *slog.Logger) error{ground, r.openJournal, r.openAuthority, r.openRegistry, r.openKeys, r.openStacks, r.openBroker, r.openDoors, r.openMetrics} {
 		if err := open(ctx, log); err != nil {
 			return nil, err
 		}
@@ -135,10 +137,17 @@ func serverNames(cfg *Config) []string {
 // the doors are.
 func (r *rooms) announce(topic string, payload []byte) { r.broker.Announce(topic, payload) }
 
+// keysAhead is how many device keys are made before they are asked for: a rack of devices that is set up at once.
+const keysAhead = 32
+
 func (r *rooms) openRegistry(ctx context.Context, _ *slog.Logger) (err error) {
+	ahead := keysAhead
+	if r.cfg.InMemory {
+		ahead = 0 // a server of a test, which does not live to be idle
+	}
 	r.registry, err = registry.Open(ctx, registry.Config{
 		Account: r.cfg.Account, Region: r.cfg.Region, Store: r.store, Authority: r.authority,
-		Events: r.announce, Logging: r.obeyLogging, LogEventTypes: journal.EventTypes(),
+		KeysAhead: ahead, Events: r.announce, Logging: r.obeyLogging, LogEventTypes: journal.EventTypes(),
 	})
 	if err == nil {
 		r.closers = append(r.closers, func() error { r.registry.Close(); return nil })
@@ -201,13 +210,16 @@ func (r *rooms) openDoors(ctx context.Context, log *slog.Logger) error {
 		return r.gateway.Shutdown(ctx)
 	})
 	r.control = control.New(control.Config{
-		Registry: r.registry, Account: r.cfg.Account, Region: r.cfg.Region, Endpoints: r.endpoints, Log: log,
+		Registry: r.registry, Account: r.cfg.Account, Region: r.cfg.Region, Endpoints: r.endpoints,
+		Connectivity: r.broker.Connectivity, Log: log,
 	})
-	r.control.Mount(journalPath, &journalAPI{journal: r.journal})
+	r.control.Mount(journalPath, &journalAPI{journal: r.journal, log: log})
+	private := privateAPI(r.cfg, r.broker, log)
+	r.control.Mount(sigfoxPrefix+"template", private) // of the stack: the backend, which has the rest, does not know it
 	if err := r.openSigfox(ctx, log); err != nil {
 		return err
 	}
-	r.control.Mount(privatePrefix, privateAPI(r.cfg, r.broker))
+	r.control.Mount(privatePrefix, private)
 	r.openPlanes(log)
 	return nil
 }

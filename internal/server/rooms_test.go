@@ -46,6 +46,7 @@ var rooms = []room{
 	{"internal/store/documents", []string{"internal/fault", "internal/store"}, "documents are JSON on the contract: it knows no driver, and not what the documents say"},
 	{"internal/registry", []string{"internal/fault", "internal/policy", "internal/store", "internal/store/documents"}, "registry knows neither HTTP nor MQTT: it answers whose certificate this is"},
 	{"internal/iam", []string{"internal/fault", "internal/policy", "internal/store", "internal/store/documents"}, "iam answers whose key this is: it neither verifies signatures nor decides what their owners may do"},
+	{"internal/cloudformation", []string{"internal/fault", "internal/iam", "internal/store", "internal/store/documents"}, "cloudformation makes roles and policies of templates: it knows no HTTP, and iam knows no stacks"},
 	{"internal/journal", []string{"internal/fault"}, "journal remembers words: it knows no packets, sessions or policies"},
 	{
 		"internal/broker",
@@ -72,7 +73,7 @@ var rooms = []room{
 	},
 	{
 		"internal/control",
-		[]string{"internal/awsapi", "internal/broker", "internal/fault", "internal/iam", "internal/policy", "internal/registry", "internal/sigv4", "internal/topic"},
+		[]string{"internal/awsapi", "internal/broker", "internal/cloudformation", "internal/fault", "internal/iam", "internal/policy", "internal/registry", "internal/sigv4", "internal/topic"},
 		"control is a door: it decodes, calls, encodes; a rule of the domain belongs to registry or broker",
 	},
 	{
@@ -84,6 +85,19 @@ var rooms = []room{
 		"internal/sigfox/delivery",
 		[]string{"internal/fault", "internal/sigv4"},
 		"delivery sends what is rendered and says what became of it: it knows no devices, templates, stores or retries",
+	},
+	{
+		"internal/sigfox/receive",
+		[]string{
+			"internal/broker", "internal/fault", "internal/journal", "internal/policy", "internal/sigfox/payload", "internal/sigfox/template",
+			"internal/store", "internal/store/documents",
+		},
+		"receive is a door: it takes callbacks of a real Sigfox backend to the broker, and knows nothing of the one beside it",
+	},
+	{
+		"internal/sigfox/rest",
+		[]string{"internal/awsapi", "internal/fault", "internal/iam", "internal/sigfox/backend"},
+		"rest is a door: it decodes, calls, encodes; a rule of Sigfox's belongs to the backend",
 	},
 	{"internal/server", []string{"internal/..."}, "server builds the rooms and runs them; it may see all of internal and nothing public"},
 	{"device", nil, "device is for programs on devices: it knows nothing of the server and so is an honest witness of it"},
@@ -124,13 +138,13 @@ var walls = []wall{
 	{"golang.org/x/sys", []string{"cmd/thingwire"}, "only the command opens a pseudo-terminal"},
 	{"github.com/prometheus", []string{"internal/server"}, "rooms count with atomic integers; server makes metrics of them"},
 	{"github.com/aws", nil, "the AWS SDK is for tests: an oracle is only one while the product does not stand on it"},
-	{"go.yaml.in/yaml", []string{"internal/server"}, "configuration is decoded at one place"},
+	{"go.yaml.in/yaml", []string{"internal/server", "internal/cloudformation"}, "configuration is decoded at one place, and templates at another"},
 	{"github.com/google/go-cmp", []string{"internal/store/storetest"}, "go-cmp panics on what it does not know: it is for tests"},
 	{"pgregory.net/rapid", []string{"internal/store/storetest"}, "rapid is for tests"},
 	{"testing", []string{"internal/store/storetest", "thingwiretest"}, "testing in a binary drags its flags along"},
 	{
 		"net/http",
-		[]string{"internal/sigv4", "internal/awsapi", "internal/gateway", "internal/control", "internal/dataplane", "internal/sigfox/delivery", "internal/server", "cmd/thingwire", "device", "thingwiretest"},
+		[]string{"internal/sigv4", "internal/awsapi", "internal/gateway", "internal/control", "internal/dataplane", "internal/sigfox/delivery", "internal/sigfox/receive", "internal/sigfox/rest", "internal/server", "cmd/thingwire", "device", "thingwiretest"},
 		"HTTP ends at the doors; callbacks leave by one of them",
 	},
 	{

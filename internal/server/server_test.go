@@ -20,7 +20,7 @@ import (
 )
 
 // quiet is a configuration whose only listener is on a free port of this machine.
-func quiet(t *testing.T) Config {
+func quiet(t testing.TB) Config {
 	t.Helper()
 	cfg := Default()
 	cfg.DataDir = filepath.Join(t.TempDir(), "data")
@@ -29,7 +29,7 @@ func quiet(t *testing.T) Config {
 }
 
 // begin starts a server and a client of its admin socket, and closes both with the test.
-func begin(t *testing.T, cfg Config) (*Server, *Client) {
+func begin(t testing.TB, cfg Config) (*Server, *Client) {
 	t.Helper()
 	s, err := New(t.Context(), cfg, nil)
 	if err != nil {

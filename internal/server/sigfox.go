@@ -7,9 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
+
+	"github.com/google/uuid"
 
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/fault"
@@ -17,6 +20,8 @@ import (
 	"github.com/thingwire/thingwire/internal/policy"
 	"github.com/thingwire/thingwire/internal/sigfox/backend"
 	"github.com/thingwire/thingwire/internal/sigfox/delivery"
+	"github.com/thingwire/thingwire/internal/sigfox/receive"
+	"github.com/thingwire/thingwire/internal/sigfox/rest"
 )
 
 // SigfoxAWS is the endpoint that stands for AWS itself, and SigfoxOwn for this server.
@@ -90,10 +95,12 @@ func (s *Sigfox) allowed() (all []delivery.Allowed, err error) {
 
 // sigfoxRooms are the Sigfox backend and what it stands on.
 type sigfoxRooms struct {
-	backend *backend.Backend
-	sender  *delivery.Sender
-	own     atomic.Pointer[ownDoors] // nil until the listeners are open
-	topics  *broker.Service          // of downlinks
+	backend  *backend.Backend
+	receiver *receive.Receiver
+	rest     *rest.Handler
+	sender   *delivery.Sender
+	own      atomic.Pointer[ownDoors] // nil until the listeners are open
+	topics   *broker.Service          // of downlinks
 
 	subscribed atomic.Int32
 }
@@ -112,8 +119,9 @@ func (r *rooms) openSigfox(ctx context.Context, log *slog.Logger) error {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(r.authority.RootPEM())
-	f := &r.fox
+	f, origin := &r.fox, uuid.NewString()
 	cfg := delivery.Config{
+		Origin:    origin,
 		Guard:     delivery.Guard{Private: r.cfg.Sigfox.Private, Own: delivery.Listening(f.listening), Allow: allow},
 		Endpoints: f.ownEndpoint, EndpointRoots: roots,
 		Key: func(context.Context) (delivery.Key, error) {
@@ -140,7 +148,18 @@ func (r *rooms) openSigfox(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	r.closers = append(r.closers, func() error { return r.closeSigfox() })
-	r.control.Mount(sigfoxPrefix, sigfoxAPI(f.backend))
+	if opened := func(a delivery.Allowed) bool { return a.Port != 0 }; slices.ContainsFunc(allow, opened) {
+		origin = "" // a listener of ours was opened for callbacks on purpose
+	}
+	f.receiver, err = receive.Open(ctx, receive.Config{
+		Account: r.cfg.Account, Region: r.cfg.Region, Store: r.store, Broker: r.broker, Journal: r.journal, Log: log, Origin: origin,
+	})
+	if err != nil {
+		return err
+	}
+	door := &httpDoor{rooms: r, log: log}
+	f.rest = rest.New(rest.Config{Backend: f.backend, Guard: r.guard, Log: log, Refused: r.noteLogin, Denied: door.noteDenied})
+	r.control.Mount(sigfoxPrefix, sigfoxAPI(f, log))
 	return nil
 }
 

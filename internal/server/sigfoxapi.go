@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/thingwire/thingwire/internal/control"
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/sigfox/backend"
+	"github.com/thingwire/thingwire/internal/sigfox/receive"
 )
 
 // sigfoxPrefix is where the private API has the Sigfox backend.
@@ -21,6 +23,7 @@ const sigfoxPrefix = privatePrefix + "sigfox/"
 type sigfoxCall struct {
 	*http.Request
 	*backend.Backend
+	receiver *receive.Receiver
 }
 
 // sigfoxRow is one row of the table of calls. Its action is "sigfox:" and the name, on everything.
@@ -56,22 +59,28 @@ var sigfoxRows = []sigfoxRow{
 	{"ListUndelivered", "GET devices/{device}/undelivered", sigfoxUndeliveredOfDevice},
 	{"QueueDownlink", "PUT devices/{device}/downlink", sigfoxQueueDownlink},
 	{"CancelDownlink", "DELETE devices/{device}/downlink", sigfoxCancelDownlink},
+	{"ListReceivers", "GET receivers", sigfoxListReceivers},
+	{"CreateReceiver", "POST receivers", sigfoxCreateReceiver},
+	{"GetReceiver", "GET receivers/{receiver}", sigfoxGetReceiver},
+	{"UpdateReceiver", "PATCH receivers/{receiver}", sigfoxUpdateReceiver},
+	{"DeleteReceiver", "DELETE receivers/{receiver}", sigfoxDeleteReceiver},
+	{"QueueReceiverDownlink", "PUT receivers/{receiver}/devices/{device}/downlink", sigfoxQueueReceiverDownlink},
 }
 
 // sigfoxAPI is what the verbs of `thingwire sigfox` call.
-func sigfoxAPI(b *backend.Backend) http.Handler {
+func sigfoxAPI(f *sigfoxRooms, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	for _, row := range sigfoxRows {
 		method, path, _ := strings.Cut(row.pattern, " ")
 		mux.HandleFunc(method+" "+sigfoxPrefix+path, func(w http.ResponseWriter, r *http.Request) {
 			by, _ := awsapi.CallerFrom(r.Context()) // control has refused a request without one
 			if err := by.Authorise("sigfox:"+row.name, "*"); err != nil {
-				control.WriteFailure(w, err)
+				control.Refuse(log, w, r, err)
 				return
 			}
-			out, err := row.run(&sigfoxCall{r, b})
+			out, err := row.run(&sigfoxCall{r, f.backend, f.receiver})
 			if err != nil {
-				control.WriteFailure(w, err)
+				control.Refuse(log, w, r, err)
 				return
 			}
 			w.Header().Set("Content-Type", "application/json")
@@ -81,7 +90,7 @@ func sigfoxAPI(b *backend.Backend) http.Handler {
 		})
 	}
 	mux.HandleFunc(sigfoxPrefix, func(w http.ResponseWriter, r *http.Request) {
-		control.WriteFailure(w, fault.New(fault.Unsupported, "Thingwire has no %s %s", r.Method, r.URL.Path).WithRemedy("see docs/private-api.md"))
+		control.Refuse(log, w, r, fault.New(fault.Unsupported, "Thingwire has no %s %s", r.Method, r.URL.Path).WithRemedy("see docs/private-api.md"))
 	})
 	return mux
 }

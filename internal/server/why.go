@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -22,21 +23,24 @@ const journalAction = "thingwire:GetJournal"
 
 // journalAPI answers GET /_thingwire/v1/journal: one entry per line, oldest first; with follow=true it goes on with what
 // comes, until the client leaves.
-type journalAPI struct{ journal *journal.Journal }
+type journalAPI struct {
+	journal *journal.Journal
+	log     *slog.Logger
+}
 
 func (a *journalAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet || r.URL.Path != journalPath {
-		control.WriteFailure(w, fault.New(fault.Unsupported, "Thingwire has no %s %s", r.Method, r.URL.Path).
+		control.Refuse(a.log, w, r, fault.New(fault.Unsupported, "Thingwire has no %s %s", r.Method, r.URL.Path).
 			WithRemedy("use GET %s", journalPath))
 		return
 	}
 	if err := mayReadJournal(r.Context()); err != nil {
-		control.WriteFailure(w, err)
+		control.Refuse(a.log, w, r, err)
 		return
 	}
 	q, follow, err := journalQuery(r.URL.Query(), time.Now())
 	if err != nil {
-		control.WriteFailure(w, err)
+		control.Refuse(a.log, w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -26,7 +27,7 @@ func journalDoor(t *testing.T, by awsapi.Caller) (*journal.Journal, *httptest.Se
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := &journalAPI{journal: j}
+	api := &journalAPI{journal: j, log: slog.New(slog.DiscardHandler)}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		api.ServeHTTP(w, r.WithContext(awsapi.WithCaller(r.Context(), by)))
 	}))

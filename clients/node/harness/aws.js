@@ -1,18 +1,43 @@
 // AWS's SDK v3, and aws4, a signer that nobody at AWS wrote.
 
+import { IoTClient } from '@aws-sdk/client-iot';
 import { IoTDataPlaneClient } from '@aws-sdk/client-iot-data-plane';
 import aws4 from 'aws4';
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import https from 'node:https';
 
 export const REGION = 'us-east-1';
 
+/** What a client of any service is set up with. */
+export const clientOptions = (server, credentials) => setUp(server, credentials, {});
+
 /** A client of the data plane that tries once, so that a test sees the first answer. */
 export async function dataPlane(server, credentials, options = {}) {
-  return new IoTDataPlaneClient({
+  return new IoTDataPlaneClient(await setUp(server, credentials, options));
+}
+
+/** A client of the control plane, of the same kind, which keeps its connections. */
+export async function controlPlane(server, credentials, options = {}) {
+  return new IoTClient(await setUp(server, credentials, options, true));
+}
+
+async function setUp(server, credentials, options, keepAlive = false) {
+  return {
     region: REGION, endpoint: server.url(), credentials: credentials ?? (await server.keys()), maxAttempts: 1,
-    requestHandler: { httpsAgent: new https.Agent({ ca: readFileSync(server.ca), keepAlive: false }) }, ...options,
-  });
+    requestHandler: { httpsAgent: new https.Agent({ ca: readFileSync(server.ca), keepAlive }) }, ...options,
+  };
+}
+
+/** That a call was refused by this error, with words and a request id. */
+export function refused(name, status, message = /./) {
+  return (error) => {
+    assert.equal(error.name, name);
+    assert.equal(error.$metadata.httpStatusCode, status);
+    assert.match(error.$metadata.requestId, /^[0-9a-f-]{36}$/);
+    assert.match(error.message, message);
+    return true;
+  };
 }
 
 function credentialsOf({ accessKeyId, secretAccessKey, sessionToken }) {

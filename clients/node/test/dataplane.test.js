@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-iot-data-plane';
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { dataPlane, sessionOf } from '../harness/aws.js';
+import { dataPlane, refused, sessionOf } from '../harness/aws.js';
 import { Client, V3, V5 } from '../harness/mqttjs.js';
 import { Client5, mqtt5 } from '../harness/sdk.js';
 import { Server } from '../harness/server.js';
@@ -30,16 +30,6 @@ after(async () => {
 
 const open = (version = V5, options = {}, clientId = unique('device')) =>
   Client.open(server, thing, clientId, version, options).then((client) => Object.assign(client, { clientId }));
-
-function refused(name, status, message = /./) {
-  return (error) => {
-    assert.equal(error.name, name);
-    assert.equal(error.$metadata.httpStatusCode, status);
-    assert.match(error.$metadata.requestId, /^[0-9a-f-]{36}$/);
-    assert.match(error.message, message);
-    return true;
-  };
-}
 
 test('publishes with every parameter', async () => {
   const topic = `${unique('js/every')} 100%/☃//`;

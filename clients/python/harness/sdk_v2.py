@@ -42,6 +42,7 @@ class Client5:
         self.inbox = Inbox()
         self.connected, self.stopped, self.failed, self.lost = (threading.Event() for _ in range(4))
         self.connack = self.failure = self.disconnect = None
+        self.on_lost = None  # called when the connection is lost
         self.client = self._build(
             thing, endpoint=ENDPOINT, port=port, client_id=client_id,
             on_publish_received=lambda data: self.inbox.put(data.publish_packet),
@@ -69,6 +70,8 @@ class Client5:
     def _on_disconnection(self, data):
         self.disconnect = data.disconnect_packet
         self.lost.set()
+        if self.on_lost:
+            self.on_lost()
 
     def subscribe(self, *filters, qos=mqtt5.QoS.AT_LEAST_ONCE):
         packet = mqtt5.SubscribePacket([mqtt5.Subscription(f, qos) for f in filters])

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"encoding/xml"
 	"net/http"
@@ -62,6 +63,7 @@ func (s *Sender) assumeCall(ctx context.Context, t *awsTarget, body string) (*an
 }
 
 func (s *Sender) sign(req *http.Request, body string, key Key, region, service string) {
+	req.Header.Set("User-Agent", userAgent)
 	sigv4.Signer{AccessKeyID: key.ID, Secret: key.Secret, Token: key.Token, Region: region, Service: service}.
 		Sign(req, []byte(body), s.cfg.Now())
 }
@@ -121,12 +123,14 @@ const (
 	errOver       answerError = "its credentials are over already: compare the clocks of both machines"
 )
 
-// queryError is an error of the Query protocol (API reference, section 3.1).
+// queryError is an error of the Query protocol (API reference, section 3.1), also in the older form that has a list.
 type queryError struct {
-	Error struct {
+	Code    string `xml:"Error>Code"`
+	Message string `xml:"Error>Message"`
+	Listed  struct {
 		Code    string `xml:"Code"`
 		Message string `xml:"Message"`
-	} `xml:"Error"`
+	} `xml:"Errors>Error"`
 }
 
 // readQueryError gives the code and the message of an error, empty where the answer is none.
@@ -135,7 +139,7 @@ func readQueryError(body []byte) (code, message string) {
 	if err := xml.Unmarshal(body, &e); err != nil {
 		return "", ""
 	}
-	return oneLine(e.Error.Code, 80), oneLine(e.Error.Message, 400)
+	return oneLine(cmp.Or(e.Code, e.Listed.Code), 80), oneLine(cmp.Or(e.Message, e.Listed.Message), 400)
 }
 
 // oneLine bounds a text of others and leaves out what cannot be printed.

@@ -211,6 +211,7 @@ func TestFailuresOfAWS(t *testing.T) {
 		info, remedy string
 	}{
 		{"role, trust or external id", queryFailure(403, "AccessDenied", "User: arn:aws:iam::999999999999:root is not authorized to perform: sts:AssumeRole"), nil, 403, "AccessDenied: " + role, "STS says: User: arn:aws:iam::999999999999:root is not authorized"},
+		{"an older form", text(403, `<?xml version="1.0"?><ErrorResponse><Errors><Error><Code>AccessDenied</Code><Message>not you</Message></Error></Errors></ErrorResponse>`), nil, 403, "AccessDenied: " + role, "STS says: not you"},
 		{"our own key", queryFailure(403, "InvalidClientTokenId", "The security token included in the request is invalid."), nil, 403, "InvalidClientTokenId: " + role, "Sigfox's own account"},
 		{"our own secret", queryFailure(403, "SignatureDoesNotMatch", "no"), nil, 403, "SignatureDoesNotMatch: " + role, "Sigfox's own account"},
 		{"our own session", queryFailure(403, "ExpiredToken", "over"), nil, 403, "ExpiredToken: " + role, "Sigfox's own account"},

@@ -13,7 +13,7 @@ import (
 // call delivers over HTTP.
 func (s *Sender) call(ctx context.Context, r *Request) Outcome {
 	sent := shown(r)
-	req, err := outgoing(ctx, r)
+	req, err := s.outgoing(ctx, r)
 	if err != nil {
 		w := explain(err)
 		return Outcome{Info: w.info, Remedy: w.remedy, Attempted: sent}
@@ -105,7 +105,7 @@ func (a *answer) outcome(sent Sent) Outcome {
 }
 
 // outgoing makes the HTTP request of a callback. Errors are fault.Invalid and name what is wrong with it.
-func outgoing(ctx context.Context, r *Request) (*http.Request, error) {
+func (s *Sender) outgoing(ctx context.Context, r *Request) (*http.Request, error) {
 	target, err := parseURL(r)
 	if err != nil {
 		return nil, err
@@ -126,6 +126,9 @@ func outgoing(ctx context.Context, r *Request) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, r.Method, target.String(), body)
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "Request cannot be made")
+	}
+	if s.cfg.Origin != "" {
+		req.Header.Set(ViaHeader, s.cfg.Origin)
 	}
 	return req, setHeaders(req, r, user)
 }
@@ -157,7 +160,6 @@ func setHeaders(req *http.Request, r *Request, user *url.Userinfo) error {
 		h.Set("Content-Type", contentType(r))
 	}
 	h.Set("User-Agent", userAgent)
-	h.Set(HopsHeader, "1")
 	// A connection that was kept may be gone when it is used again. Callbacks may repeat, so the transport may try the next
 	// one; without a value this is not sent.
 	h["Idempotency-Key"] = nil

@@ -95,7 +95,7 @@ func TestWhatIsSent(t *testing.T) {
 		last = got{r.Method, r.RequestURI, string(body), r.Header.Clone(), r.ContentLength}
 	})
 	host := strings.TrimPrefix(server.URL, "http://")
-	s := open(t, Config{})
+	s := open(t, Config{Origin: "server-1"})
 	for _, c := range []struct {
 		name    string
 		request Request
@@ -121,7 +121,7 @@ func TestWhatIsSent(t *testing.T) {
 			return g.header.Get("Authorization") == "Bearer abc" && g.header.Get("X-Device") == "2DC7C1"
 		}},
 		{"who it is", Request{Method: "GET", URL: server.URL}, func(g got) bool {
-			return g.header.Get("User-Agent") == "SIGFOX" && g.header.Get(HopsHeader) == "1" && g.header["Idempotency-Key"] == nil && g.header["Accept-Encoding"] == nil
+			return g.header.Get("User-Agent") == "SIGFOX" && g.header.Get(ViaHeader) == "server-1" && g.header["Idempotency-Key"] == nil && g.header["Accept-Encoding"] == nil
 		}},
 		{"a batch", Request{Channel: BatchURL, Method: "GET", URL: server.URL + "/?batch=" + strings.Repeat("2DC7C1%3B", 1000)}, func(g got) bool {
 			return len(g.uri) > 9000

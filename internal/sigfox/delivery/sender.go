@@ -24,8 +24,9 @@ const (
 // userAgent is what receivers of Sigfox's own callbacks see.
 const userAgent = "SIGFOX"
 
-// HopsHeader counts how many callbacks led to a request, so that two backends that call each other stop.
-const HopsHeader = "X-Thingwire-Hops"
+// ViaHeader names the server that a callback comes from (Config.Origin), so that it knows its own callbacks when they come
+// back by a way that the Guard cannot see: through a proxy, or by an address that is not this machine's.
+const ViaHeader = "X-Thingwire-Via"
 
 // Key is an access key of AWS, or the credentials of a session. No printed form has the secret.
 type Key struct{ ID, Secret, Token string }
@@ -44,6 +45,8 @@ type Config struct {
 	// Guard decides which addresses callbacks of the channels URL and BatchURL may reach. The endpoints of AWS IoT
 	// callbacks are the operator's, and are not asked about.
 	Guard Guard
+	// Origin names this server in the header ViaHeader of callbacks; none is sent when it is empty.
+	Origin string
 	// Roots are the authorities that certificates of receivers chain to; those of the system when nil.
 	Roots *x509.CertPool
 

@@ -11,6 +11,7 @@ import (
 // Report is what Check has seen of a store.
 type Report struct {
 	Documents, Queues, Entries, Bodies int
+	Buckets                            map[string]int // how many of the documents are in each
 	// Problems says in words what is wrong, one line each; at most maxProblems, the last of which says that there are more.
 	Problems []string
 }
@@ -42,6 +43,7 @@ func (s *Store) Check(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	a := auditor{
+		Report:  Report{Buckets: map[string]int{}},
 		cursors: map[uint64]cursor{}, first: map[uint64]uint64{}, last: map[uint64]mark{}, refs: map[uint64]uint64{},
 		counts: map[uint64]uint64{}, stored: map[uint64]bool{}, dropped: map[uint64]bool{},
 	}
@@ -119,6 +121,7 @@ func (a *auditor) document(key, v []byte) {
 		a.problem("key %q cannot be understood", key)
 		return
 	}
+	a.Buckets[bucket]++
 	if _, _, err := decodeDoc(v); err != nil {
 		a.problem("document %s/%s cannot be understood", bucket, name)
 	}

@@ -8,9 +8,10 @@ import (
 )
 
 const (
-	// maxFlights is how many groups are on their way at once: one syncs, the next is applied. More would only make the
-	// groups smaller.
-	maxFlights = 2
+	// maxFlights is how many groups are on their way at once. A second one, applied while the first syncs, was measured:
+	// it takes away the few batches that came first and so makes both groups smaller and the syncs more, which costs a
+	// third of the rate (docs/performance.md).
+	maxFlights = 1
 
 	// maxFlightBytes ends a group. A megabyte takes the disk a millisecond; larger groups would not be faster.
 	maxFlightBytes = 1 << 20
