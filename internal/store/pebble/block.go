@@ -193,7 +193,7 @@ func (b *builder) writeBlock(q *queue) error {
 	end := 0
 	for i, n := k.head, 0; n < k.count; i, n = b.bodies[i].next, n+1 {
 		end += len(b.bodies[i].body)
-		b.head = binary.LittleEndian.AppendUint16(b.head, uint16(end)) //nolint:gosec // at most maxBlockBytes
+		b.head = binary.LittleEndian.AppendUint16(b.head, uint16(end)) // at most maxBlockBytes
 	}
 	op := b.batch.SetDeferred(entryKeyLen, len(b.head)+k.bytes)
 	appendEntryKey(op.Key[:0], q.id, last)

@@ -225,7 +225,8 @@ func TestBlockBounds(t *testing.T) {
 		{"more bytes", []*store.Batch{many(1, 1, 17, 3856)}, []string{"1-16", "17"}, numbers(1, 17, 3856)},
 		{"nothing but numbers", []*store.Batch{many(1, 1, 3, 0)}, []string{"1-3"}, numbers(1, 3, 0)},
 		{
-			"large ones between", []*store.Batch{many(1, 1, 2, 10), many(1, 3, 1, 65_535), many(1, 4, 2, 65_536), many(1, 6, 2, 10)},
+			"large ones between",
+			[]*store.Batch{many(1, 1, 2, 10), many(1, 3, 1, 65_535), many(1, 4, 2, 65_536), many(1, 6, 2, 10)},
 			[]string{"1-2", "3", "4", "5", "6-7"},
 			slices.Concat(numbers(1, 2, 10), numbers(3, 1, 65_535), numbers(4, 2, 65_536), numbers(6, 2, 10)),
 		},
