@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
@@ -458,6 +459,21 @@ func TestClearInSteps(t *testing.T) {
 	if entries, bodies := audit(t, s); entries != 10*(5+1000+3) || bodies != 10 {
 		t.Fatalf("%d entries, %d bodies", entries, bodies)
 	}
+	wantRuns(t, s, 2, "1s", "2-4", "5s", "6-8", "9s", "10-12", "13s", "14-16", "17s", "18-20", "21s", "22-24", "25s", "26-28", "29s", "30-32", "33s", "34-36", "37s", "38-40")
+	l := s.now()
+	for _, c := range []struct {
+		id                store.QueueID
+		end, budget, want uint64
+	}{{1, 10_010, 1, 1}, {1, 10_010, 2, 1001}, {1, 10_010, 1500, 2002}, {1, 2002, 1 << 20, 2002}, {2, 40, 5, 5}, {2, 40, 6, 8}, {2, 40, 1000, 40}} {
+		q, err := l.queue(c.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if to, err := l.release(q, c.end, c.budget); err != nil || to.seq != c.want { // the committer rests
+			t.Errorf("%+v: to %d, %v", c, to.seq, err)
+		}
+		clear(l.builder.counts)
+	}
 	s.Trim(1, 10*1001-500)
 	s.now().ripen()
 	settle(t, s)
@@ -582,6 +598,31 @@ func TestReadOfADamagedBlock(t *testing.T) {
 		got, err := s.Read(t.Context(), 7, uint64(after), 1<<30, 1<<30, nil)
 		if len(got) != want || (err == nil) != (after == 3) || err != nil && !errors.Is(err, errCorrupt) {
 			t.Errorf("after %d: %d entries, %v", after, len(got), err)
+		}
+	}
+}
+
+// Whoever looks for an entry that is gone does not get the one behind it.
+func TestFindWhatIsGone(t *testing.T) {
+	s := mustOpen(t, Options{Dir: "data", FS: vfs.NewMem()})
+	defer s.Close() //nolint:errcheck // a test
+	for i := range 3 {
+		if err := together(t, s, many(1, 1+10*i, 10, 10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := s.now()
+	if err := l.db.Delete(entryKey(1, 20), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		seq, first, bytes uint64
+	}{{1, 1, 0}, {4, 1, 30}, {10, 1, 90}, {11, 0, 0}, {20, 0, 0}, {21, 21, 200}, {30, 21, 290}, {31, 0, 0}} {
+		var first uint64
+		var before mark
+		err := l.find(1, c.seq, func(r *run) { first, before = r.first(), r.before(c.seq) })
+		if first != c.first || before.bytes != c.bytes || (err == nil) != (c.first > 0) || err != nil && !errors.Is(err, pebble.ErrNotFound) {
+			t.Errorf("entry %d: in the run from %d, %+v, %v", c.seq, first, before, err)
 		}
 	}
 }

@@ -51,7 +51,6 @@ func (l *life) deleteEntries(q *queue, to mark) error {
 		return nil
 	}
 	q.deleted = to
-	l.spare(q, to.seq)
 	if n > maxSingleDeletes {
 		if err := b.batch.DeleteRange(entryKey(q.id, first), entryKey(q.id, to.seq+1), nil); err != nil {
 			return err
