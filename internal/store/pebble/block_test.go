@@ -631,14 +631,14 @@ func TestFindWhatIsGone(t *testing.T) {
 func TestQueuesAreLists(t *testing.T) {
 	const queues = 3
 	body := strings.Repeat("s", 300)
-	for seed := range uint64(8) {
+	for seed := range uint64(4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 2))
 			fs := vfs.NewMem()
 			s := mustOpen(t, Options{Dir: "data", FS: fs})
 			var lists [queues][]string
 			var trimmed [queues]int
-			for range 60 {
+			for range 40 {
 				switch rng.IntN(8) {
 				case 0:
 					if err := s.Close(); err != nil {
