@@ -65,7 +65,7 @@ it, on your own machine.`,
 		return usage("%s; see: %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(newServe(w), newDemo(w), newThing(w), newPubsub(w), newPublish(w), newSubscribe(w), newWhy(w), newLogs(w),
-		newEnv(w), newKey(w), newBackup(w), newRestore(w), newCheck(w), newVersion(w))
+		newSigfox(w), newEnv(w), newKey(w), newBackup(w), newRestore(w), newCheck(w), newVersion(w))
 	return root
 }
 

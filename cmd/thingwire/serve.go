@@ -37,6 +37,7 @@ an access key: "thingwire env" prints what points AWS's tools at the server.`,
 	f.StringArray("hostname", nil, "name that the server answers to, repeatable; the first is the endpoint")
 	f.String("account", "", "account id in every ARN, fixed at the first start (default "+server.DefaultAccount+")")
 	f.String("region", "", "region in every ARN, fixed at the first start (default "+server.DefaultRegion+")")
+	f.String("sigfox-aws-account", "", "AWS account that the Sigfox cloud calls from, which roles of its callbacks trust (default "+server.DefaultSigfoxAccount+")")
 	f.String("limits", defaults.Limits, "limits profile: open, or aws with AWS's rates and quotas")
 	f.String("durability", defaults.Durability, "sync: acknowledged means on disk; relaxed: on its way there")
 	f.String("queue-full", defaults.QueueFull, "when a session's queue is full: drop, the newest message is lost; refuse, its publisher is told")
@@ -99,6 +100,8 @@ func setFlag(cfg *server.Config, flags *pflag.FlagSet, f *pflag.Flag) (err error
 		cfg.Account = value
 	case "region":
 		cfg.Region = value
+	case "sigfox-aws-account":
+		cfg.SigfoxAccount = value
 	case "limits":
 		cfg.Limits = value
 	case "durability":

@@ -11,8 +11,8 @@
 // authenticate: the door that owns the socket puts an awsapi.Caller into the request's context, and a request
 // without one is refused. Routing is on the escaped path, because labels carry %2F.
 //
-// Beside it stands Query, which answers STS and IAM in AWS's Query protocol: forms in, XML out, errors with codes of their
+// Beside it stands Query, which answers STS, IAM and CloudFormation in AWS's Query protocol: forms in, XML out, errors with codes of their
 // own. Its table is in queryop.go, and absentquery.txt is to it what absent.txt is to the other.
 //
-// It may import awsapi, broker, fault, iam, policy, registry, sigv4 and topic; topic it does not need so far.
+// It may import awsapi, broker, cloudformation, fault, iam, policy, registry, sigv4 and topic; topic it does not need so far.
 package control

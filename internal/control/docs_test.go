@@ -24,7 +24,7 @@ func TestCompatibilityListsTheOperations(t *testing.T) {
 		query = append(query, op.name)
 	}
 	compareOperations(t, control, "### Control-plane operations")
-	compareOperations(t, query, "### STS and IAM operations")
+	compareOperations(t, query, "### STS, IAM and CloudFormation operations")
 }
 
 func compareOperations(t *testing.T, have []string, heading string) {
@@ -97,7 +97,7 @@ func TestCompatibilityNamesItsWitnesses(t *testing.T) {
 		}
 	}
 	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
-	for _, file := range slices.Concat(glob(t, "internal/*/*_test.go"), glob(t, "thingwiretest/*_test.go")) {
+	for _, file := range slices.Concat(glob(t, "internal/*/*_test.go"), glob(t, "internal/sigfox/*/*_test.go"), glob(t, "thingwiretest/*_test.go")) {
 		for _, found := range declared.FindAllStringSubmatch(read(t, file), -1) {
 			there[found[1]] = true
 		}

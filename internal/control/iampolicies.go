@@ -1,9 +1,6 @@
 package control
 
-import (
-	"net/url"
-	"strings"
-)
+import "context"
 
 const (
 	longestPolicyName     = 128
@@ -15,6 +12,11 @@ func (c *queryCall) policyName() (string, error) {
 }
 
 func putUserPolicy(c *queryCall) (any, error) {
+	return c.putPolicy(c.keys().PutUserPolicy, c.user)
+}
+
+// putPolicy gives an inline policy to a user or a role.
+func (c *queryCall) putPolicy(put func(_ context.Context, owner, name, document string) error, owner string) (any, error) {
 	name, err := c.policyName()
 	if err != nil {
 		return nil, err
@@ -23,7 +25,7 @@ func putUserPolicy(c *queryCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, c.keys().PutUserPolicy(c.Context(), c.user, name, document)
+	return nil, put(c.Context(), owner, name, document)
 }
 
 func getUserPolicy(c *queryCall) (any, error) {
@@ -38,16 +40,21 @@ func getUserPolicy(c *queryCall) (any, error) {
 	return struct {
 		UserName       string
 		PolicyName     string
-		PolicyDocument string // percent-encoded: SDKs decode it (RFC 3986, no plus for a space)
-	}{c.user, p.Name, strings.ReplaceAll(url.QueryEscape(p.Document), "+", "%20")}, nil
+		PolicyDocument string
+	}{c.user, p.Name, escaped(p.Document)}, nil
 }
 
 func listUserPolicies(c *queryCall) (any, error) {
+	return c.listPolicyNames(c.keys().ListUserPolicies, c.user)
+}
+
+// listPolicyNames answers with the names of the inline policies of a user or a role.
+func (c *queryCall) listPolicyNames(list func(context.Context, string) ([]string, error), owner string) (any, error) {
 	page, err := c.page()
 	if err != nil {
 		return nil, err
 	}
-	names, err := c.keys().ListUserPolicies(c.Context(), c.user)
+	names, err := list(c.Context(), owner)
 	if err != nil {
 		return nil, err
 	}
@@ -59,9 +66,14 @@ func listUserPolicies(c *queryCall) (any, error) {
 }
 
 func deleteUserPolicy(c *queryCall) (any, error) {
+	return c.deletePolicy(c.keys().DeleteUserPolicy, c.user)
+}
+
+// deletePolicy takes an inline policy from a user or a role.
+func (c *queryCall) deletePolicy(remove func(_ context.Context, owner, name string) error, owner string) (any, error) {
 	name, err := c.policyName()
 	if err != nil {
 		return nil, err
 	}
-	return nil, c.keys().DeleteUserPolicy(c.Context(), c.user, name)
+	return nil, remove(c.Context(), owner, name)
 }

@@ -6,19 +6,21 @@ import (
 	"net/http"
 
 	"github.com/thingwire/thingwire/internal/awsapi"
+	"github.com/thingwire/thingwire/internal/cloudformation"
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/iam"
 )
 
-// QueryConfig is what the Query protocol answers from. Keys is required.
+// QueryConfig is what the Query protocol answers from. Keys and Stacks are required.
 type QueryConfig struct {
 	Keys    *iam.Directory
+	Stacks  *cloudformation.Stacks
 	Account string
 
 	Log *slog.Logger // refusals and failures inside, each with its request id; nowhere when nil
 }
 
-// Query serves AWS's Query protocol: STS and IAM as forms in, XML out, all on one path. It needs an awsapi.Caller in the
+// Query serves AWS's Query protocol: STS, IAM and CloudFormation as forms in, XML out, all on one path. It needs an awsapi.Caller in the
 // request's context; one without an Identity is the root of the admin socket.
 type Query struct {
 	cfg        QueryConfig
@@ -87,6 +89,8 @@ type queryCall struct {
 	form   queryForm
 	caller awsapi.Caller
 	user   string // whom it is about, where it is about a user
+	role   string // the same of a role
+	stack  string // the same of a stack: its name or id
 }
 
 func (c *queryCall) keys() *iam.Directory { return c.cfg.Keys }
@@ -99,6 +103,14 @@ func (c *queryCall) resource() (string, error) {
 		return "", nil
 	case aboutUsers:
 		return c.keys().UserARN(""), nil
+	case aboutRoles:
+		return c.keys().RoleARN("/", ""), nil
+	case aboutRole:
+		return c.findRole()
+	case aboutAnything:
+		return "*", nil
+	case aboutStack, aboutStackIfAny, aboutChangeSet:
+		return c.findStack()
 	case aboutUser, aboutUserOrCaller:
 		if err := c.findUser(); err != nil {
 			return "", err
@@ -110,7 +122,7 @@ func (c *queryCall) resource() (string, error) {
 func (c *queryCall) findUser() error {
 	name, given := c.form.optional("UserName")
 	if !given && c.op.about == aboutUserOrCaller {
-		if c.caller.Identity == nil {
+		if c.caller.Identity == nil || c.caller.Identity.Name == "" {
 			return invalid("Must specify userName when calling with non-User credentials")
 		}
 		name, given = c.caller.Identity.Name, true
@@ -129,10 +141,58 @@ func (c *queryCall) findUser() error {
 	return err
 }
 
+// findRole gives the ARN of the role that the call is about. One that is not there has the path that it is to get.
+func (c *queryCall) findRole() (string, error) {
+	name, given := c.form.optional("RoleName")
+	if !given {
+		return "", missing("RoleName")
+	}
+	c.role = name
+	r, err := c.keys().GetRole(c.Context(), name)
+	if fault.Is(err, fault.NotFound) {
+		path, given := c.form.optional("Path")
+		if !given || c.op.name != "CreateRole" {
+			path = rootPath
+		}
+		return c.keys().RoleARN(path, name), nil // it is told to those who may ask
+	}
+	if err != nil {
+		return "", err
+	}
+	c.role = r.Name
+	return r.ARN, nil
+}
+
+// findStack gives the ARN of the stack that the call is about, "*" for one about all stacks.
+func (c *queryCall) findStack() (string, error) {
+	name, given := c.form.optional("StackName")
+	set := c.form["ChangeSetName"]
+	switch {
+	case given && name == "":
+		return "", invalid("1 validation error detected: Value '' at 'stackName' failed to satisfy constraint: Member must have length greater than or equal to 1")
+	case !given && c.op.about == aboutStack:
+		return "", missing("StackName")
+	case !given && c.op.about == aboutChangeSet && set != "":
+		s, err := c.stacks().ChangeSet(c.Context(), "", set)
+		if fault.Is(err, fault.NotFound) {
+			return set, nil // it is told to those who may ask
+		}
+		if err != nil {
+			return "", err
+		}
+		return s.StackID, nil
+	case !given:
+		return "*", nil
+	}
+	c.stack = name
+	return c.stacks().ARN(c.Context(), name)
+}
+
 // checkSession keeps sessions of GetSessionToken away from IAM, as AWS does with those that were taken without a second
-// factor (STS API reference, GetSessionToken): who finds one cannot make a key of it that lasts.
+// factor (STS API reference, GetSessionToken): who finds one cannot make a key of it that lasts. A role's sessions may
+// what the role may.
 func (c *queryCall) checkSession() error {
-	if id := c.caller.Identity; c.op.service != iamService || id == nil || !id.Session() {
+	if id := c.caller.Identity; c.op.service != iamService || id == nil || !id.Session() || id.Role != "" {
 		return nil
 	}
 	return fault.Wrap(fault.Unauthenticated, iam.ErrUnrecognizedClient, "The security token included in the request is invalid").

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/thingwire/thingwire/internal/awsapi"
+	"github.com/thingwire/thingwire/internal/cloudformation"
 	"github.com/thingwire/thingwire/internal/iam"
 	"github.com/thingwire/thingwire/internal/store/mem"
 )
@@ -24,10 +26,11 @@ const queryAccount = "123456789012"
 
 // queryWorld is the Query protocol behind verified signatures, as a front has it.
 type queryWorld struct {
-	t    testing.TB
-	keys *iam.Directory
-	url  string
-	log  *bytes.Buffer
+	t      testing.TB
+	keys   *iam.Directory
+	stacks *cloudformation.Stacks
+	url    string
+	log    *bytes.Buffer
 }
 
 func newQueryWorld(t testing.TB) *queryWorld {
@@ -43,9 +46,13 @@ func newQueryWorld(t testing.TB) *queryWorld {
 			t.Error(err)
 		}
 	})
-	w := &queryWorld{t: t, keys: keys, log: new(bytes.Buffer)}
+	stacks, err := cloudformation.Open(t.Context(), cloudformation.Config{Account: queryAccount, Region: "us-east-1", Store: s, Keys: keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &queryWorld{t: t, keys: keys, stacks: stacks, log: new(bytes.Buffer)}
 	guard := awsapi.NewGuard(keys)
-	door := NewQuery(QueryConfig{Keys: keys, Account: queryAccount, Log: slog.New(slog.NewTextHandler(w.log, nil))})
+	door := NewQuery(QueryConfig{Keys: keys, Stacks: stacks, Account: queryAccount, Log: slog.New(slog.NewTextHandler(w.log, nil))})
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		id, credential, err := guard.Verify(r, awsapi.QueryServices...)
 		if err != nil {
@@ -112,10 +119,18 @@ func (w *queryWorld) root(method, contentType, form string) *httptest.ResponseRe
 
 func (w *queryWorld) as(caller awsapi.Caller, r *http.Request) *httptest.ResponseRecorder {
 	w.t.Helper()
-	door := NewQuery(QueryConfig{Keys: w.keys, Account: queryAccount})
+	door := NewQuery(QueryConfig{Keys: w.keys, Stacks: w.stacks, Account: queryAccount})
 	answer := httptest.NewRecorder()
 	door.ServeHTTP(answer, r.WithContext(awsapi.WithCaller(r.Context(), caller)))
 	return answer
+}
+
+// formOf is a request with a form.
+func formOf(t testing.TB, form string) *http.Request {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(form))
+	r.Header.Set("Content-Type", formType)
+	return r
 }
 
 func must[T any](t testing.TB) func(T, error) T {

@@ -76,9 +76,9 @@ func TestQueryRefusesBadInput(t *testing.T) {
 		{"an action that nobody has", "Action=Frobnicate" + iamForm, 400, "InvalidAction", "Could not find operation Frobnicate for version 2010-05-08"},
 		{"an action of another service", "Action=GetCallerIdentity" + iamForm, 400, "InvalidAction", "GetCallerIdentity"},
 		{"no version", "Action=GetUser", 400, "InvalidAction", "NO_VERSION_SPECIFIED"},
-		{"a role", "Action=AssumeRole" + stsForm, 501, "NotImplemented", "sts:AssumeRole"},
-		{"a role of iam", "Action=CreateRole" + iamForm, 501, "NotImplemented", "iam:CreateRole"},
-		{"a stack", "Action=CreateStack&Version=2010-05-15", 501, "NotImplemented", "cloudformation:CreateStack"},
+		{"an identity of the web", "Action=AssumeRoleWithWebIdentity" + stsForm, 501, "NotImplemented", "sts:AssumeRoleWithWebIdentity"},
+		{"a managed policy", "Action=CreatePolicy" + iamForm, 501, "NotImplemented", "iam:CreatePolicy"},
+		{"a set of stacks", "Action=CreateStackSet&Version=2010-05-15", 501, "NotImplemented", "cloudformation:CreateStackSet"},
 		{"a member twice", "Action=GetUser&UserName=a&UserName=b" + iamForm, 400, "ValidationError", "UserName"},
 		{"the action twice", "Action=GetUser&Action=DeleteUser" + iamForm, 400, "ValidationError", "Action"},
 		{"not a form", "Action=%zz", 400, "MalformedInput", "form"},
@@ -147,9 +147,7 @@ func TestQuerySignedServiceDecides(t *testing.T) {
 	w := newQueryWorld(t)
 	caller := awsapi.Root(queryAccount)
 	caller.Service = "sts"
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader("Action=ListUsers&Version=2010-05-08"))
-	r.Header.Set("Content-Type", formType)
-	if f := readFailure(t, w.as(caller, r)); f.Error.Code != "InvalidAction" {
+	if f := readFailure(t, w.as(caller, formOf(t, "Action=ListUsers&Version=2010-05-08"))); f.Error.Code != "InvalidAction" {
 		t.Errorf("got %+v", f.Error)
 	}
 }
@@ -199,6 +197,8 @@ func FuzzQuery(f *testing.F) {
 	for _, seed := range []string{
 		"Action=GetCallerIdentity&Version=2011-06-15", "Action=ListUsers&Version=2010-05-08&MaxItems=1&Marker=QUJD",
 		"Action=PutUserPolicy&Version=2010-05-08&UserName=dev&PolicyName=p&PolicyDocument=%7B%7D", "Action=CreateUser&Version=2010-05-08&UserName=%00",
+		"Action=AssumeRole&Version=2011-06-15&RoleArn=arn:aws:iam::123456789012:role/dev&RoleSessionName=s1&ExternalId=x",
+		"Action=CreateRole&Version=2010-05-08&RoleName=x&AssumeRolePolicyDocument=%7B%7D&Tags.member.1.Key=a&Tags.member.1.Value=b",
 		"Action=GetUserPolicy&Version=2010-05-08&UserName=dev&PolicyName=%F0%9F", "%zz", "a=1;b=2", "Action&Version", "Action=%EF%BF%BE&Version=\x01",
 	} {
 		f.Add(seed, true)

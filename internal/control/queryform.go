@@ -96,12 +96,56 @@ func (f queryForm) number(name string, lowest, highest, usual int) (int, error) 
 	return n, nil
 }
 
+// list is the members NAME.member.1 and so on, without a hole.
+func (f queryForm) list(name string) ([]string, error) {
+	groups, err := f.structures(name, "")
+	values := make([]string, len(groups))
+	for i, g := range groups {
+		values[i] = g[""]
+	}
+	return values, err
+}
+
+// structures are the members of a list of structures, NAME.member.1.FIELD and so on, without a hole; the field "" is a
+// member without one. A field that is not among the known ones is refused.
+func (f queryForm) structures(name string, fields ...string) ([]map[string]string, error) {
+	var found []map[string]string
+	count := 0
+	for {
+		at := name + ".member." + strconv.Itoa(len(found)+1)
+		g := map[string]string{}
+		for _, field := range fields {
+			member := at
+			if field != "" {
+				member += "." + field
+			}
+			if v, given := f[member]; given {
+				g[field] = v
+			}
+		}
+		if len(g) == 0 {
+			break
+		}
+		count += len(g)
+		found = append(found, g)
+	}
+	for member := range f {
+		if strings.HasPrefix(member, name+".") {
+			count--
+		}
+	}
+	if count != 0 {
+		return nil, invalid("%s has members that are no list of it: number them from 1 on", lowerFirst(name))
+	}
+	return found, nil
+}
+
 // lacks refuses members of AWS's that Thingwire does not have, alone or as the beginning of a list or structure. An empty
-// one asks for nothing: it is how SDKs write an empty list.
+// one asks for nothing, it is how SDKs write an empty list, and neither does a false one.
 func (f queryForm) lacks(absent []string) error {
 	for name, value := range f {
 		for _, a := range absent {
-			if name == a && value != "" || strings.HasPrefix(name, a+".") {
+			if name == a && value != "" && value != "false" || strings.HasPrefix(name, a+".") {
 				return fault.New(fault.Unsupported, "%s is not implemented by Thingwire", a).WithRemedy("leave it out; see docs/compatibility.md")
 			}
 		}

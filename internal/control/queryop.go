@@ -2,6 +2,7 @@ package control
 
 import (
 	_ "embed"
+	"slices"
 	"strings"
 
 	"github.com/thingwire/thingwire/internal/fault"
@@ -30,6 +31,12 @@ const (
 	aboutUsers                     // all users
 	aboutUser                      // the user UserName
 	aboutUserOrCaller              // the user UserName, else the one who signed
+	aboutRoles                     // all roles
+	aboutRole                      // the role RoleName
+	aboutAnything                  // whatever there is
+	aboutStack                     // the stack StackName
+	aboutStackIfAny                // the stack StackName, else whatever there is
+	aboutChangeSet                 // the stack StackName, else the one of the change set
 )
 
 // queryOperation is one row of the table of the Query protocol.
@@ -43,11 +50,50 @@ type queryOperation struct {
 
 type queryName struct{ service, operation string }
 
-// queryOperations is the table: what Thingwire implements of STS and IAM.
+// queryOperations is the table: what Thingwire implements of STS, IAM and CloudFormation.
 func queryOperations() []queryOperation {
+	return append(identityOperations(), stackOperations()...)
+}
+
+// absentOfStacks are members of AWS's for whatever makes or changes a stack.
+var absentOfStacks = []string{
+	"TemplateURL", "RollbackConfiguration", "NotificationARNs", "RoleARN", "ResourceTypes", "StackPolicyBody", "StackPolicyURL",
+	"StackPolicyDuringUpdateBody", "StackPolicyDuringUpdateURL", "DeploymentConfig", "RetainExceptOnCreate", "DisableValidation",
+	"IncludeNestedStacks", "ResourcesToImport", "ImportExistingResources", "DeploymentMode",
+}
+
+func stackOperations() []queryOperation {
+	cf := cloudFormationService
+	return []queryOperation{
+		{cf, "CreateStack", aboutStack, absentOfStacks, createStack},
+		{cf, "UpdateStack", aboutStack, slices.Concat(absentOfStacks, []string{"DisableRollback"}), updateStack},
+		{cf, "DeleteStack", aboutStack, []string{"RoleARN", "DeploymentConfig"}, deleteStack},
+		{cf, "UpdateTerminationProtection", aboutStack, nil, updateTerminationProtection},
+		{cf, "DescribeStacks", aboutStackIfAny, nil, describeStacks},
+		{cf, "ListStacks", aboutAnything, nil, listStacks},
+		{cf, "DescribeStackEvents", aboutStack, nil, describeStackEvents},
+		{cf, "DescribeStackResource", aboutStack, nil, describeStackResource},
+		{cf, "DescribeStackResources", aboutStackIfAny, nil, describeStackResources},
+		{cf, "ListStackResources", aboutStack, nil, listStackResources},
+		{cf, "GetTemplate", aboutChangeSet, nil, getTemplate},
+		{cf, "GetTemplateSummary", aboutStackIfAny, []string{"TemplateURL", "StackSetName", "TemplateSummaryConfig"}, getTemplateSummary},
+		{cf, "ValidateTemplate", aboutAnything, []string{"TemplateURL"}, validateTemplate},
+		{cf, "CreateChangeSet", aboutStack, absentOfStacks, createChangeSet},
+		{cf, "DescribeChangeSet", aboutChangeSet, []string{"IncludePropertyValues"}, describeChangeSet},
+		{cf, "ListChangeSets", aboutStack, nil, listChangeSets},
+		{cf, "ExecuteChangeSet", aboutChangeSet, []string{"RetainExceptOnCreate"}, executeChangeSet},
+		{cf, "DeleteChangeSet", aboutChangeSet, nil, deleteChangeSet},
+	}
+}
+
+func identityOperations() []queryOperation {
 	return []queryOperation{
 		{stsService, "GetCallerIdentity", aboutNothing, nil, getCallerIdentity},
 		{stsService, "GetSessionToken", aboutNothing, []string{"SerialNumber", "TokenCode", "MinimumSessionTokenSize"}, getSessionToken},
+
+		{stsService, "AssumeRole", aboutNothing, []string{
+			"PolicyArns", "Tags", "TransitiveTagKeys", "SerialNumber", "TokenCode", "SourceIdentity", "ProvidedContexts", "MinimumSessionTokenSize",
+		}, assumeRole},
 
 		{iamService, "CreateUser", aboutUser, []string{"PermissionsBoundary", "Tags"}, createUser},
 		{iamService, "GetUser", aboutUserOrCaller, nil, getUser},
@@ -63,6 +109,25 @@ func queryOperations() []queryOperation {
 		{iamService, "GetUserPolicy", aboutUser, nil, getUserPolicy},
 		{iamService, "ListUserPolicies", aboutUser, nil, listUserPolicies},
 		{iamService, "DeleteUserPolicy", aboutUser, nil, deleteUserPolicy},
+
+		{iamService, "CreateRole", aboutRole, []string{"PermissionsBoundary"}, createRole},
+		{iamService, "GetRole", aboutRole, nil, getRole},
+		{iamService, "ListRoles", aboutRoles, nil, listRoles},
+		{iamService, "UpdateRole", aboutRole, nil, updateRole},
+		{iamService, "UpdateRoleDescription", aboutRole, nil, updateRoleDescription},
+		{iamService, "UpdateAssumeRolePolicy", aboutRole, nil, updateAssumeRolePolicy},
+		{iamService, "DeleteRole", aboutRole, nil, deleteRole},
+		{iamService, "PutRolePolicy", aboutRole, nil, putRolePolicy},
+		{iamService, "GetRolePolicy", aboutRole, nil, getRolePolicy},
+		{iamService, "ListRolePolicies", aboutRole, nil, listRolePolicies},
+		{iamService, "DeleteRolePolicy", aboutRole, nil, deleteRolePolicy},
+		{iamService, "AttachRolePolicy", aboutRole, nil, attachRolePolicy},
+		{iamService, "DetachRolePolicy", aboutRole, nil, detachRolePolicy},
+		{iamService, "ListAttachedRolePolicies", aboutRole, nil, listAttachedRolePolicies},
+		{iamService, "ListInstanceProfilesForRole", aboutRole, nil, listInstanceProfilesForRole},
+		{iamService, "TagRole", aboutRole, nil, tagRole},
+		{iamService, "UntagRole", aboutRole, nil, untagRole},
+		{iamService, "ListRoleTags", aboutRole, nil, listRoleTags},
 	}
 }
 
@@ -94,7 +159,7 @@ func (q *Query) find(form queryForm, signed string) (*queryOperation, error) {
 	action := form["Action"]
 	if action == "" {
 		return nil, fault.Wrap(fault.Invalid, errMissingAction, "the request has no Action").
-			WithRemedy("say which operation of sts or iam it is for")
+			WithRemedy("say which operation of sts, iam or cloudformation it is for")
 	}
 	version := form["Version"]
 	for _, s := range queryServices {

@@ -25,7 +25,7 @@ func (c *queryCall) page() (iam.Page, error) {
 	if err != nil {
 		return iam.Page{}, err
 	}
-	after, err := c.readMarker()
+	after, err := c.readToken("Marker")
 	return iam.Page{After: after, Limit: limit}, err
 }
 
@@ -34,18 +34,36 @@ func (c *queryCall) pageResult(next string) pageResult {
 	if next == "" {
 		return pageResult{}
 	}
-	return pageResult{true, base64.StdEncoding.EncodeToString([]byte(c.op.name + "\x00" + next))}
+	return pageResult{true, c.token(next)}
 }
 
-func (c *queryCall) readMarker() (string, error) {
-	marker, given := c.form.optional("Marker")
+func (c *queryCall) token(next string) string {
+	return base64.StdEncoding.EncodeToString([]byte(c.op.name + "\x00" + next))
+}
+
+// cutTokens is cut for CloudFormation, which pages by NextToken and says itself how long a page is.
+func cutTokens[T any](c *queryCall, all []T, name func(T) string) (page []T, token string, err error) {
+	after, err := c.readToken("NextToken")
+	if err != nil {
+		return nil, "", err
+	}
+	page, next := cut(all, iam.Page{After: after, Limit: stacksPage}, name)
+	if next != "" {
+		token = c.token(next)
+	}
+	return page, token, nil
+}
+
+// readToken reads the token with which a page ended, "" if there is none.
+func (c *queryCall) readToken(member string) (string, error) {
+	marker, given := c.form.optional(member)
 	if !given {
 		return "", nil
 	}
 	data, err := base64.StdEncoding.DecodeString(marker)
 	op, next, ok := strings.Cut(string(data), "\x00")
 	if err != nil || !ok || op != c.op.name || next == "" {
-		return "", invalid("marker was not given by %s", c.op.name)
+		return "", invalid("%s was not given by %s", lowerFirst(member), c.op.name)
 	}
 	return next, nil
 }

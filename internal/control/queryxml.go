@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/thingwire/thingwire/internal/awsapi"
+	"github.com/thingwire/thingwire/internal/cloudformation"
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/iam"
 	"github.com/thingwire/thingwire/internal/sigv4"
@@ -59,6 +60,12 @@ func queryFailureOf(err error, requestID string) *awsapi.Failure {
 		f.Name = name.Query()
 		if name == iam.ErrLimitExceeded {
 			f.Status = http.StatusConflict
+		}
+	}
+	if name, ok := errors.AsType[cloudformation.NameError](err); ok {
+		f.Name, f.Status = string(name), http.StatusBadRequest
+		if name == cloudformation.ErrChangeSetNotFound {
+			f.Status = http.StatusNotFound
 		}
 	}
 	if reason, ok := errors.AsType[sigv4.ReasonError](err); ok {

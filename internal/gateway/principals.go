@@ -1,11 +1,11 @@
 package gateway
 
 // principals are the names by which a connection is found when the rights of its client change: its certificate's id,
-// or its access key's id and its user. There are none for clients that have no rights to lose.
+// or its access key's id and its user or role. There are none for clients that have no rights to lose.
 func (c *conn) principals() []string {
 	switch {
 	case c.ws != nil && c.ws.signer != nil:
-		return []string{c.ws.signer.AccessKeyID, userPrincipal(c.ws.signer.Name)}
+		return []string{c.ws.signer.AccessKeyID, ownerPrincipal(c.ws.signer.Name, c.ws.signer.Role)}
 	case c.identity != nil:
 		return []string{c.identity.CertificateID}
 	}

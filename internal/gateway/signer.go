@@ -44,7 +44,7 @@ func (c *conn) signed(id *iam.Identity) *policy.Connection {
 	}
 }
 
-// signerChanged follows a change of the access key or its user: new policies at once, or the end.
+// signerChanged follows a change of the access key or its owner: new policies at once, or the end.
 func (c *conn) signerChanged() {
 	c.rights.Lock()
 	defer c.rights.Unlock()
@@ -73,7 +73,7 @@ func (s *webSocket) revoked(err error, now time.Time) broker.Cause {
 	}
 	c := broker.Cause{
 		Reason: broker.ServerInitiated, Code: byte(mqtt.CodeNotAuthorized),
-		Text: "the signature of this connection opens nothing any more, access key " + s.signer.AccessKeyID + " of user " + s.signer.Name + ": " + why,
+		Text: "the signature of this connection opens nothing any more, access key " + s.signer.AccessKeyID + " of " + s.signer.Owner() + ": " + why,
 	}
 	if !iam.IsUnknown(err) {
 		c.Reason, c.Code = broker.ServerError, byte(mqtt.CodeUnspecifiedError)
@@ -105,22 +105,29 @@ func (s *webSocket) over() broker.Cause {
 		Text: "the WebSocket connection is 24 hours old: none lives longer",
 	}
 	if s.signer.Session() && s.until.Equal(s.signer.Expires) {
-		c.Text = "the session that signed the WebSocket upgrade ended: access key " + s.signer.AccessKeyID + " of user " +
-			s.signer.Name + " was good until " + s.signer.Expires.UTC().Format(time.RFC3339)
+		c.Text = "the session that signed the WebSocket upgrade ended: access key " + s.signer.AccessKeyID + " of " +
+			s.signer.Owner() + " was good until " + s.signer.Expires.UTC().Format(time.RFC3339)
 	}
 	return c
 }
 
-// keysChanged brings a change of an access key, a user or its policies to the connections that are signed with it.
+// keysChanged brings a change of an access key, of a user or a role or their policies to the connections that are signed
+// with it.
 func (g *Gateway) keysChanged(ch iam.Change) {
 	name := ch.AccessKeyID
 	if name == "" {
-		name = userPrincipal(ch.User)
+		name = ownerPrincipal(ch.User, ch.Role)
 	}
 	for _, c := range g.connsOf(name) {
 		c.signerChanged()
 	}
 }
 
-// userPrincipal is the name of a user in the gateway's index; access keys and certificates go by their ids.
-func userPrincipal(name string) string { return "user/" + strings.ToLower(name) }
+// ownerPrincipal is the name of a user or a role, whichever is not empty, in the gateway's index; access keys and
+// certificates go by their ids.
+func ownerPrincipal(user, role string) string {
+	if role != "" {
+		return "role/" + strings.ToLower(role)
+	}
+	return "user/" + strings.ToLower(user)
+}

@@ -173,7 +173,7 @@ func (d *Directory) FirstKey(ctx context.Context, user string) (key AccessKey, s
 
 func (d *Directory) makeFirstKey(ctx context.Context, user string) (AccessKey, Secret, bool, error) {
 	u := d.newUser(user)
-	u.Policies = []InlinePolicy{{Name: "everything", Document: Everything}}
+	u.Policies = inlinePolicies{{Name: "everything", Document: Everything}}
 	k, secret := d.newKey(u)
 	err := documents.Commit(d.cfg.Store,
 		documents.Put(metaBucket, firstKeyKey, firstKeyDoc{k.ID}, documents.Absent),

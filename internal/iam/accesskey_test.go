@@ -264,7 +264,8 @@ func TestAllocationsOfSecret(t *testing.T) {
 	w := newWorld(t)
 	key, _ := w.user("u")
 	s := w.session(key)
-	for _, c := range []struct{ id, token string }{{key.ID, ""}, {s.AccessKeyID, s.Token.Reveal()}} {
+	r := w.assume(key, iam.Assumption{RoleARN: w.role("cloud", trusting(ownRoot, "")).ARN, SessionName: "s1"})
+	for _, c := range []struct{ id, token string }{{key.ID, ""}, {s.AccessKeyID, s.Token.Reveal()}, {r.AccessKeyID, r.Token.Reveal()}} {
 		if n := testing.AllocsPerRun(100, func() {
 			if _, err := w.Secret(t.Context(), c.id, c.token); err != nil {
 				t.Fatal(err)

@@ -4,7 +4,7 @@ import (
 	"sync"
 )
 
-// maxCached bounds the keys, sessions and users that are kept. A miss costs two reads or one opened seal.
+// maxCached bounds the keys, sessions, users and roles that are kept. A miss costs two reads or one opened seal.
 const maxCached = 8192
 
 // cache keeps what Identify made. Each change forgets what was made from it before anybody hears of the change; clock
@@ -14,9 +14,12 @@ type cache struct {
 	clock uint64
 	keys  map[string]known      // by access key id
 	users map[string]*principal // by userKey
+	roles map[string]*principal // by roleKey
 }
 
-func newCache() *cache { return &cache{keys: map[string]known{}, users: map[string]*principal{}} }
+func newCache() *cache {
+	return &cache{keys: map[string]known{}, users: map[string]*principal{}, roles: map[string]*principal{}}
+}
 
 func (c *cache) now() uint64 {
 	c.mu.RLock()
@@ -55,6 +58,21 @@ func (c *cache) keepPrincipal(p *principal, clock uint64) {
 	}
 }
 
+func (c *cache) role(name string) *principal {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.roles[roleKey(name)]
+}
+
+func (c *cache) keepRole(p *principal, clock uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.clock == clock {
+		makeRoom(c.roles)
+		c.roles[roleKey(p.name)] = p
+	}
+}
+
 // makeRoom forgets at random what is too much.
 func makeRoom[V any](m map[string]V) {
 	for victim := range m {
@@ -74,7 +92,11 @@ func (c *cache) forget(about Change) {
 		delete(c.keys, about.AccessKeyID)
 		return
 	}
-	delete(c.users, userKey(about.User))
+	if about.Role != "" {
+		delete(c.roles, roleKey(about.Role))
+	} else {
+		delete(c.users, userKey(about.User))
+	}
 	for id, k := range c.keys {
 		if about.Concerns(k.identity) {
 			delete(c.keys, id)

@@ -23,6 +23,9 @@ func Check(ctx context.Context, s store.Docs, key Key) (problems []string, err e
 	if err := c.allKeys(key); err != nil {
 		return nil, err
 	}
+	if err := c.allRoles(); err != nil {
+		return nil, err
+	}
 	return c.Problems, nil
 }
 
@@ -59,6 +62,26 @@ func (c *checker) allUsers() error {
 		c.users[u.ID] = u
 	}
 	return nil
+}
+
+// allRoles reads roles as a session would, which is refused everything by a policy that cannot be read.
+func (c *checker) allRoles() error {
+	return c.Each(rolesBucket, func(d store.Doc) {
+		r, err := documents.Decode[roleDoc](rolesBucket, d)
+		if err != nil {
+			c.Problem("%s", err)
+			return
+		}
+		if roleKey(r.Name) != d.Key {
+			c.Problem("role %s says that it is %s", plain(d.Key), plain(r.Name))
+		}
+		if _, err := r.trust(); err != nil {
+			c.Problem("%s", err)
+		}
+		if _, err := r.Policies.compile("role " + plain(r.Name)); err != nil {
+			c.Problem("%s", err)
+		}
+	})
 }
 
 func (c *checker) allKeys(key Key) error {

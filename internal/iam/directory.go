@@ -27,6 +27,7 @@ type Directory struct {
 	sessions  seal
 	cache     *cache
 	news      *news
+	foreign   foreignRoots
 }
 
 // Open starts a directory on a store. It starts one goroutine, which Close ends.
@@ -75,6 +76,18 @@ func (c Config) withDefaults() Config {
 
 // now is the time as documents and tokens keep it: UTC, in seconds, as AWS shows it here.
 func (d *Directory) now() time.Time { return d.cfg.Now().UTC().Truncate(time.Second) }
+
+// Account is the account that the directory is of.
+func (d *Directory) Account() string { return d.cfg.Account }
+
+// RoleARN is the name of a role in policies and answers. The path begins and ends with a slash.
+func (d *Directory) RoleARN(path, name string) string { return d.arnPrefix + "role" + path + name }
+
+// sessionARN is the name of a role's session. It has the role's name without its path (IAM user guide, "Assumed-role
+// session principals").
+func (d *Directory) sessionARN(role, session string) string {
+	return "arn:" + d.cfg.Partition + ":sts::" + d.cfg.Account + ":assumed-role/" + role + "/" + session
+}
 
 // UserARN is the name of a user in policies and answers.
 func (d *Directory) UserARN(name string) string { return d.arnPrefix + "user/" + name }

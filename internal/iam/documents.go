@@ -18,13 +18,15 @@ import (
 //	iam/meta   first-key   the id of the access key of the first start
 //	iam/users  USER        the name in lower case: user with inline policies and the ids of the access keys
 //	iam/keys   KEY         access key with its sealed secret
+//	iam/roles  ROLE        the name in lower case: role with its trust policy, inline policies and tags
 //
-// A user's document is rewritten under its revision with each key and policy: its limits and its deletion are decided by
-// one revision.
+// A user's document is rewritten under its revision with each key and policy, a role's with each policy: limits and
+// deletion are decided by one revision.
 const (
 	metaBucket  = "iam/meta"
 	usersBucket = "iam/users"
 	keysBucket  = "iam/keys"
+	rolesBucket = "iam/roles"
 
 	formatKey   = "format"
 	sealKey     = "seal"
@@ -37,8 +39,21 @@ type userDoc struct {
 	Name     string         `json:"name"`
 	ID       string         `json:"id"`
 	Created  time.Time      `json:"created"`
-	Policies []InlinePolicy `json:"policies,omitempty"` // in the order of their names
-	Keys     []string       `json:"keys,omitempty"`     // in the order of their creation
+	Policies inlinePolicies `json:"policies,omitempty"`
+	Keys     []string       `json:"keys,omitempty"` // in the order of their creation
+}
+
+// roleDoc is a role as it is kept.
+type roleDoc struct {
+	Name        string         `json:"name"`
+	Path        string         `json:"path"`
+	ID          string         `json:"id"` // another role of the same name has another one
+	Created     time.Time      `json:"created"`
+	Description string         `json:"description,omitempty"`
+	Trust       string         `json:"trust"`      // the trust policy as it was given
+	MaxSession  int            `json:"maxSession"` // seconds
+	Policies    inlinePolicies `json:"policies,omitempty"`
+	Tags        []Tag          `json:"tags,omitempty"` // in the order of their keys
 }
 
 // keyDoc is an access key as it is kept.
@@ -108,5 +123,5 @@ func retry(op func() error) error {
 			return err
 		}
 	}
-	return fault.Wrap(fault.Unavailable, err, "too many changes of one user at once").WithRemedy("try again")
+	return fault.Wrap(fault.Unavailable, err, "too many changes of one user or role at once").WithRemedy("try again")
 }

@@ -79,6 +79,10 @@ func (w *world) session(key iam.AccessKey) *iam.Session {
 	return s
 }
 
+func (w *world) commit(ops []store.DocOp) error {
+	return w.store.Commit(&store.Batch{Docs: ops}).Wait()
+}
+
 func (w *world) must(err error) {
 	w.t.Helper()
 	if err != nil {

@@ -10,12 +10,14 @@ import (
 	"github.com/thingwire/thingwire/internal/policy"
 )
 
-// Identity is whose signature it is: a user, by an access key or by a session. It is read-only and shared.
+// Identity is whose signature it is: a user, by an access key or by a session; a role, by a session; the root of another
+// account (ForeignRoot). It is read-only and shared.
 type Identity struct {
 	AccessKeyID string
-	Name        string // of the user
-	UserID      string // AIDA…
-	ARN         string
+	Name        string // of the user; "" if it is none
+	Role        string // of the role; "" if it is none
+	UserID      string // AIDA…; AROA…:SESSION for a role
+	ARN         string // arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION for a role
 	Account     string
 
 	// Expires is when a session ends, zero for an access key.
@@ -25,13 +27,27 @@ type Identity struct {
 	// Vars are the variables and condition keys of the principal (aws:username, aws:userid, aws:PrincipalArn …).
 	Vars policy.Values
 
-	issued time.Time // of a session
+	issued  time.Time   // of a session
+	session string      // of a role: the session's name
+	bound   *policy.Set // of a role: what the session's own policy allows; nil when it has none
+	foreign bool
+}
+
+// Owner says in words whose it is.
+func (i *Identity) Owner() string {
+	switch {
+	case i.Role != "":
+		return "role " + i.Role + ", session " + i.session
+	case i.foreign:
+		return "account " + i.Account
+	}
+	return "user " + i.Name
 }
 
 // Session reports whether it is a session, which has an end.
 func (i *Identity) Session() bool { return !i.Expires.IsZero() }
 
-// principal is a user as identities see it, shared by all its keys and sessions.
+// principal is a user or a role as identities see it, shared by all its keys and sessions.
 type principal struct {
 	name, id, arn string
 	policies      *policy.Set
@@ -70,7 +86,10 @@ func (d *Directory) Again(ctx context.Context, id *Identity) (*Identity, error) 
 	if !id.Session() {
 		return d.Identify(ctx, id.AccessKeyID, "")
 	}
-	p, _, err := d.sessionUser(ctx, id.Name, id.UserID)
+	if id.Role != "" {
+		return d.roleAgain(ctx, id)
+	}
+	p, err := d.principal(ctx, id.Name, id.UserID)
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +113,9 @@ func (d *Directory) resolve(ctx context.Context, id, token string) (known, error
 func (d *Directory) read(ctx context.Context, id, token string) (known, error) {
 	switch {
 	case isLongTerm(id) && token == "":
+		if k, ok := d.foreign.get(id); ok {
+			return k, nil
+		}
 		return d.readKey(ctx, id)
 	case isSession(id) && token != "":
 		return d.readSession(ctx, id, token)
@@ -143,7 +165,7 @@ func (d *Directory) principal(ctx context.Context, name, userID string) (*princi
 	if err != nil {
 		return nil, err
 	}
-	policies, err := u.compile()
+	policies, err := u.Policies.compile("user " + u.Name)
 	if err != nil {
 		return nil, err
 	}

@@ -11,45 +11,105 @@ import (
 	"github.com/thingwire/thingwire/internal/store"
 )
 
-// maxInline is how much all inline policies of a user hold together, without white space: IAM quotas.
-const maxInline = 2048
+// How much all inline policies of a user or a role hold together, without white space: IAM quotas.
+const (
+	maxUserInline = 2048
+	maxRoleInline = 10240
+)
 
 // Everything is the text of a policy that allows everything, which the user of the first start has.
 const Everything = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
 
-// InlinePolicy is a policy that is part of its user.
+// InlinePolicy is a policy that is part of its user or role.
 type InlinePolicy struct {
 	Name     string `json:"name"`
 	Document string `json:"document"` // as it was given
 }
 
-// PutUserPolicy gives a user an inline policy. One of the same name is replaced.
-func (d *Directory) PutUserPolicy(ctx context.Context, user, name, document string) error {
-	if err := checkPolicyName(name); err != nil {
+// inlinePolicies are those of one user or role, in the order of their names.
+type inlinePolicies []InlinePolicy
+
+// put adds a policy, or replaces one of the same name. Owner is whose it is, in words.
+func (ps *inlinePolicies) put(p InlinePolicy, most int, owner string) error {
+	if err := checkPolicyName(p.Name); err != nil {
 		return err
 	}
-	if _, err := policy.Parse([]byte(document), policy.IAM); err != nil {
-		if fault.Is(err, fault.TooLarge) {
-			return refuse(fault.Throttled, ErrLimitExceeded, "the policy document is refused: %v", err)
-		}
+	if err := checkDocument(p.Document, policy.IAM); err != nil {
+		return err
+	}
+	if i, there := ps.find(p.Name); there {
+		(*ps)[i] = p
+	} else {
+		*ps = slices.Insert(*ps, i, p)
+	}
+	size := 0
+	for _, p := range *ps {
+		size += length(p.Document)
+	}
+	if size > most {
+		return refuse(fault.Throttled, ErrLimitExceeded, "Maximum policy size of %d bytes exceeded for %s", most, owner)
+	}
+	return nil
+}
+
+// checkDocument says in IAM's names what is wrong with a policy document.
+func checkDocument(document string, kind policy.Kind) error {
+	_, err := policy.Parse([]byte(document), kind)
+	switch {
+	case fault.Is(err, fault.TooLarge):
+		return refuse(fault.Throttled, ErrLimitExceeded, "the policy document is refused: %v", err)
+	case err != nil:
 		return refuse(fault.Invalid, ErrMalformedPolicy, "the policy document is malformed: %v", err)
 	}
-	return d.changeUser(ctx, user, func(u *userDoc) ([]store.DocOp, error) {
-		p := InlinePolicy{Name: name, Document: document}
-		if i, there := u.findPolicy(name); there {
-			u.Policies[i] = p
-		} else {
-			u.Policies = slices.Insert(u.Policies, i, p)
+	return nil
+}
+
+func (ps *inlinePolicies) remove(name, of string) error {
+	i, there := ps.find(name)
+	if !there {
+		return noPolicy(name, of)
+	}
+	*ps = slices.Delete(*ps, i, i+1)
+	return nil
+}
+
+// get gives a policy; of says whose it is, user or role.
+func (ps inlinePolicies) get(name, of string) (InlinePolicy, error) {
+	i, there := ps.find(name)
+	if !there {
+		return InlinePolicy{}, noPolicy(name, of)
+	}
+	return ps[i], nil
+}
+
+func (ps inlinePolicies) names() []string {
+	names := make([]string, len(ps))
+	for i := range ps {
+		names[i] = ps[i].Name
+	}
+	return names
+}
+
+func noPolicy(name, of string) error {
+	return refuse(fault.NotFound, ErrNoSuchEntity, "The %s policy with name %s cannot be found.", of, plain(name))
+}
+
+func (ps inlinePolicies) find(name string) (int, bool) {
+	return slices.BinarySearchFunc(ps, name, func(p InlinePolicy, name string) int { return strings.Compare(p.Name, name) })
+}
+
+// compile puts policies together. A document that an older version of this program took and this one does not understand
+// denies its owner everything, with words: a policy that is left out could have been one that denies.
+func (ps inlinePolicies) compile(owner string) (*policy.Set, error) {
+	sources := make([]policy.Source, len(ps))
+	for i := range ps {
+		document, err := policy.Parse([]byte(ps[i].Document), policy.IAM)
+		if err != nil {
+			return nil, fault.Wrap(fault.Internal, err, "the policy %s of %s cannot be read", ps[i].Name, owner)
 		}
-		size := 0
-		for i := range u.Policies {
-			size += length(u.Policies[i].Document)
-		}
-		if size > maxInline {
-			return nil, refuse(fault.Throttled, ErrLimitExceeded, "Maximum policy size of %d bytes exceeded for user %s", maxInline, u.Name)
-		}
-		return nil, nil
-	})
+		sources[i] = policy.Source{Name: ps[i].Name, Document: document}
+	}
+	return policy.Compile(sources...), nil
 }
 
 // length counts characters as IAM does.
@@ -63,6 +123,13 @@ func length(document string) int {
 	return n
 }
 
+// PutUserPolicy gives a user an inline policy. One of the same name is replaced.
+func (d *Directory) PutUserPolicy(ctx context.Context, user, name, document string) error {
+	return d.changeUser(ctx, user, func(u *userDoc) ([]store.DocOp, error) {
+		return nil, u.Policies.put(InlinePolicy{name, document}, maxUserInline, "user "+u.Name)
+	})
+}
+
 // GetUserPolicy gives an inline policy.
 func (d *Directory) GetUserPolicy(ctx context.Context, user, name string) (InlinePolicy, error) {
 	if err := checkPolicyName(name); err != nil {
@@ -72,11 +139,7 @@ func (d *Directory) GetUserPolicy(ctx context.Context, user, name string) (Inlin
 	if err != nil {
 		return InlinePolicy{}, err
 	}
-	i, there := u.findPolicy(name)
-	if !there {
-		return InlinePolicy{}, noPolicy(name)
-	}
-	return u.Policies[i], nil
+	return u.Policies.get(name, "user")
 }
 
 // ListUserPolicies gives the names of a user's inline policies in order.
@@ -85,11 +148,7 @@ func (d *Directory) ListUserPolicies(ctx context.Context, user string) ([]string
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, len(u.Policies))
-	for i := range u.Policies {
-		names[i] = u.Policies[i].Name
-	}
-	return names, nil
+	return u.Policies.names(), nil
 }
 
 // DeleteUserPolicy deletes an inline policy.
@@ -98,33 +157,6 @@ func (d *Directory) DeleteUserPolicy(ctx context.Context, user, name string) err
 		return err
 	}
 	return d.changeUser(ctx, user, func(u *userDoc) ([]store.DocOp, error) {
-		i, there := u.findPolicy(name)
-		if !there {
-			return nil, noPolicy(name)
-		}
-		u.Policies = slices.Delete(u.Policies, i, i+1)
-		return nil, nil
+		return nil, u.Policies.remove(name, "user")
 	})
-}
-
-func noPolicy(name string) error {
-	return refuse(fault.NotFound, ErrNoSuchEntity, "The user policy with name %s cannot be found.", plain(name))
-}
-
-func (u *userDoc) findPolicy(name string) (int, bool) {
-	return slices.BinarySearchFunc(u.Policies, name, func(p InlinePolicy, name string) int { return strings.Compare(p.Name, name) })
-}
-
-// compile puts a user's policies together. A document that an older version of this program took and this one does not
-// understand denies the user everything, with words: a policy that is left out could have been one that denies.
-func (u *userDoc) compile() (*policy.Set, error) {
-	sources := make([]policy.Source, len(u.Policies))
-	for i := range u.Policies {
-		document, err := policy.Parse([]byte(u.Policies[i].Document), policy.IAM)
-		if err != nil {
-			return nil, fault.Wrap(fault.Internal, err, "the policy %s of user %s cannot be read", u.Policies[i].Name, u.Name)
-		}
-		sources[i] = policy.Source{Name: u.Policies[i].Name, Document: document}
-	}
-	return policy.Compile(sources...), nil
 }

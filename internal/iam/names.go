@@ -14,6 +14,7 @@ const (
 	longTermPrefix = "AKIA"
 	sessionPrefix  = "ASIA"
 	userPrefix     = "AIDA"
+	rolePrefix     = "AROA"
 )
 
 // checkName holds a name against the pattern [\w+=,.@-]+ of the IAM API reference.
@@ -35,10 +36,35 @@ func isNameByte(c byte) bool {
 }
 
 func checkUserName(name string) error   { return checkName("userName", name, 64) }
+func checkRoleName(name string) error   { return checkName("roleName", name, 64) }
 func checkPolicyName(name string) error { return checkName("policyName", name, 128) }
+
+// checkSessionName holds the name of a role's session against STS API reference, AssumeRole.
+func checkSessionName(name string) error {
+	if len(name) < 2 {
+		return refuse(fault.Invalid, ErrValidation, "roleSessionName %s has %d characters, 2 to 64 are allowed", plain(name), len(name))
+	}
+	return checkName("roleSessionName", name, 64)
+}
+
+// checkPath holds the path of a role against IAM API reference, CreateRole.
+func checkPath(path string) error {
+	ok := len(path) <= 512 && strings.HasPrefix(path, "/") && strings.HasSuffix(path, "/")
+	for i := range len(path) {
+		ok = ok && path[i] > ' ' && path[i] <= '~'
+	}
+	if !ok {
+		return refuse(fault.Invalid, ErrValidation,
+			"The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.")
+	}
+	return nil
+}
 
 // userKey is the key of a user's document: names are not distinguished by case.
 func userKey(name string) string { return strings.ToLower(name) }
+
+// roleKey is the key of a role's document: names are not distinguished by case.
+func roleKey(name string) string { return strings.ToLower(name) }
 
 func isLongTerm(accessKeyID string) bool { return isID(accessKeyID, longTermPrefix) }
 func isSession(accessKeyID string) bool  { return isID(accessKeyID, sessionPrefix) }

@@ -44,6 +44,8 @@ const (
 	ErrMalformedPolicy     NameError = "MalformedPolicyDocument"
 	ErrValidation          NameError = "ValidationError"
 	ErrAccessDenied        NameError = "AccessDenied"
+	ErrInvalidInput        NameError = "InvalidInput"
+	ErrPackedPolicy        NameError = "PackedPolicyTooLarge"
 )
 
 func refuse(k fault.Kind, n NameError, format string, args ...any) *fault.Error {
@@ -59,6 +61,10 @@ func unknownKey(remedy string, args ...any) *fault.Error {
 
 func noUser(name string) *fault.Error {
 	return refuse(fault.NotFound, ErrNoSuchEntity, "The user with name %s cannot be found.", plain(name))
+}
+
+func noRole(name string) *fault.Error {
+	return refuse(fault.NotFound, ErrNoSuchEntity, "The role with name %s cannot be found.", plain(name))
 }
 
 func noKey(id string) *fault.Error {

@@ -28,16 +28,35 @@ type Session struct {
 	Expires     time.Time
 }
 
-// tokenFormat is the first byte of a token. It is authenticated, so one format cannot be taken for another.
-const tokenFormat = 1
+// The first byte of a token is its format: whose session it is. It is authenticated, so that one format cannot be taken
+// for another.
+const (
+	tokenOfUser byte = 1
+	tokenOfRole byte = 2
+)
 
 // claims are what a token seals. A token is bound to its access key id by the seal.
 type claims struct {
 	Secret  string `json:"s"`
-	User    string `json:"u"`
-	UserID  string `json:"i"`
 	Issued  int64  `json:"f"` // seconds since 1970
 	Expires int64  `json:"e"`
+
+	// Of a user's session.
+	User   string `json:"u,omitempty"`
+	UserID string `json:"i,omitempty"`
+
+	// Of a role's session. Policy is the text of the session's own policy, "" for none.
+	Role   string `json:"r,omitempty"`
+	RoleID string `json:"ri,omitempty"`
+	Name   string `json:"n,omitempty"`
+	Policy string `json:"p,omitempty"`
+}
+
+func (c *claims) format() byte {
+	if c.Role != "" {
+		return tokenOfRole
+	}
+	return tokenOfUser
 }
 
 func (c *claims) issued() time.Time  { return time.Unix(c.Issued, 0).UTC() }
@@ -52,6 +71,9 @@ func (d *Directory) SessionToken(ctx context.Context, by *Identity, duration tim
 	if duration < MinSession || duration > MaxSession {
 		return nil, refuse(fault.Invalid, ErrValidation, "DurationSeconds must be from %d to %d, not %d",
 			MinSession/time.Second, MaxSession/time.Second, duration/time.Second)
+	}
+	if by.foreign {
+		return nil, refuse(fault.Denied, ErrAccessDenied, "Cannot call GetSessionToken as the root of another account")
 	}
 	if by.Session() {
 		return nil, refuse(fault.Denied, ErrAccessDenied, "Cannot call GetSessionToken with session credentials").
@@ -76,7 +98,7 @@ func (d *Directory) closeToken(id string, c *claims) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return base64.StdEncoding.EncodeToString(append([]byte{tokenFormat}, d.sessions.close(text, tokenOf(id))...)), nil
+	return base64.StdEncoding.EncodeToString(append([]byte{c.format()}, d.sessions.close(text, tokenOf(c.format(), id))...)), nil
 }
 
 func (d *Directory) openToken(id, token string) (*claims, error) {
@@ -84,37 +106,50 @@ func (d *Directory) openToken(id, token string) (*claims, error) {
 		return nil, errSeal
 	}
 	sealed, err := base64.StdEncoding.Strict().DecodeString(token)
-	if err != nil || len(sealed) == 0 || sealed[0] != tokenFormat {
+	if err != nil || len(sealed) == 0 || sealed[0] != tokenOfUser && sealed[0] != tokenOfRole {
 		return nil, errSeal
 	}
-	text, err := d.sessions.open(sealed[1:], tokenOf(id))
+	text, err := d.sessions.open(sealed[1:], tokenOf(sealed[0], id))
 	if err != nil {
 		return nil, err
 	}
 	c := new(claims)
-	return c, json.Unmarshal(text, c)
+	if err := json.Unmarshal(text, c); err != nil {
+		return nil, err
+	}
+	if c.format() != sealed[0] {
+		return nil, errSeal
+	}
+	return c, nil
 }
 
 // tokenOf is what a token belongs to.
-func tokenOf(id string) string { return string(rune(tokenFormat)) + id }
+func tokenOf(format byte, id string) string { return string(rune(format)) + id }
 
 func (d *Directory) readSession(ctx context.Context, id, token string) (known, error) {
 	c, err := d.openToken(id, token)
 	if err != nil {
 		return known{}, unknownKey("the session token does not belong to %s here: it is of another server, or was cut or escaped on its way", id)
 	}
-	p, clock, err := d.sessionUser(ctx, c.User, c.UserID)
+	clock := d.cache.now()
+	var identity *Identity
+	if c.Role != "" {
+		identity, err = d.identifyRole(ctx, id, c)
+	} else {
+		identity, err = d.identifyUser(ctx, id, c)
+	}
 	if err != nil {
 		return known{}, err
 	}
-	k := known{identity: d.sessionIdentity(id, p, c.issued(), c.expires()), secret: c.Secret, token: token}
+	k := known{identity: identity, secret: c.Secret, token: token}
 	d.cache.keep(id, k, clock)
 	return k, nil
 }
 
-// sessionUser gives the user of a session, and the clock of the cache from before.
-func (d *Directory) sessionUser(ctx context.Context, name, userID string) (*principal, uint64, error) {
-	clock := d.cache.now()
-	p, err := d.principal(ctx, name, userID)
-	return p, clock, err
+func (d *Directory) identifyUser(ctx context.Context, id string, c *claims) (*Identity, error) {
+	p, err := d.principal(ctx, c.User, c.UserID)
+	if err != nil {
+		return nil, err
+	}
+	return d.sessionIdentity(id, p, c.issued(), c.expires()), nil
 }

@@ -11,6 +11,7 @@ const (
 	keyCurrentTime    = "aws:currenttime"
 	keyEpochTime      = "aws:epochtime"
 	keyTokenIssueTime = "aws:tokenissuetime"
+	keyExternalID     = "sts:externalid"
 )
 
 // maxCertificateValue is the longest certificate attribute that AWS IoT puts into a variable.

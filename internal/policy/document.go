@@ -13,8 +13,9 @@ type Kind uint8
 
 // The kinds of document.
 const (
-	IoT Kind = iota // attached to certificates, thing groups and Cognito identities
-	IAM             // identity policies of users and roles
+	IoT   Kind = iota // attached to certificates, thing groups and Cognito identities
+	IAM               // identity policies of users and roles
+	Trust             // who may assume a role: statements have a Principal and no Resource
 )
 
 // Sizes in characters, white space not counted: AWS IoT Core quotas "Policy document size", and IAM's largest, that of
@@ -22,7 +23,9 @@ const (
 const (
 	iotLimit = 2048
 	iamLimit = 10240
-	rawLimit = 404600
+	// IAM quotas, "Role trust policy length".
+	trustLimit = 2048
+	rawLimit   = 404600
 )
 
 // The versions of the policy language. Variables came with the second one; in documents of the first, which is also what
@@ -55,8 +58,12 @@ func Parse(data []byte, k Kind) (*Document, error) {
 
 func checkSize(data []byte, k Kind) error {
 	limit, name := iotLimit, "an AWS IoT policy"
-	if k == IAM {
+	switch k {
+	case IoT:
+	case IAM:
 		limit, name = iamLimit, "an IAM policy"
+	case Trust:
+		limit, name = trustLimit, "a trust policy"
 	}
 	size := 0
 	for _, c := range string(data) {
@@ -118,7 +125,7 @@ func (d *Document) parseStatements(list node, k Kind) error {
 		}
 		p.st.index, p.st.doc = i, d
 		// IAM: "The Sid value must be unique within a JSON policy". AWS IoT says nothing of the kind.
-		if k == IAM && p.st.sid != "" && slices.Contains(sids, p.st.sid) {
+		if k != IoT && p.st.sid != "" && slices.Contains(sids, p.st.sid) {
 			return refuse(below(at, "Sid"), "%q is the Sid of another statement already", p.st.sid)
 		}
 		sids = append(sids, p.st.sid)

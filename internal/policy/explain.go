@@ -11,9 +11,15 @@ import (
 // Explain says in words for people why r is answered as it is: the statement that decided, or for a refusal that no
 // statement asked for, the nearest miss. It is slow and allocates; ask it when somebody wants to read it.
 func (s *Set) Explain(r *Request) string {
-	d := s.Decide(r)
+	if s == nil {
+		return "no policy is attached to this caller, so nothing is allowed"
+	}
+	d := s.decide(r)
+	if d.Allowed && s.bound != nil && !s.bound.Decide(r).Allowed {
+		return "the policy of the session does not go as far as its role: " + s.bound.Explain(r)
+	}
 	switch {
-	case s == nil || !s.everything && len(s.sources) == 0:
+	case !s.everything && len(s.sources) == 0:
 		return "no policy is attached to this caller, so nothing is allowed"
 	case d.NeedsTime, s.everything:
 		return d.Reason()
@@ -42,6 +48,9 @@ func (s *Set) subject(list []held, r *Request) string {
 	h := first(list, &a)
 	if h == nil {
 		return ""
+	}
+	if h.st.principals.there {
+		return h.st.actions.String() + " by " + h.st.principals.String()
 	}
 	return h.st.actions.String() + " on " + h.st.resources.about(&a)
 }
@@ -78,6 +87,7 @@ const (
 	rankVariable  = 650
 	rankVersion   = 660
 	rankCondition = 700
+	rankPrincipal = 690
 )
 
 func (s *Set) nearestMiss(r *Request) miss {
@@ -101,6 +111,9 @@ func (st *statement) miss(a *asking) miss {
 				"%s is allowed on it, %s is not", &st.actions, plain(a.r.Action))}
 		}
 		return miss{}
+	}
+	if !st.principals.match(a.r.By) {
+		return st.missPrincipal(a)
 	}
 	if fits {
 		return st.missCondition(a)
@@ -139,6 +152,12 @@ func (c *condition) why(a *asking) string {
 		if v := a.unresolved(vars); v != nil {
 			return a.noValue(v)
 		}
+	}
+	if c.key == keyExternalID { // what the policy has is its owner's to tell
+		if _, ok := a.lookup(c.key); !ok {
+			return c.keyText + " is absent"
+		}
+		return c.keyText + " is another one"
 	}
 	wants := make([]string, 0, len(c.operands))
 	for i := range c.operands {

@@ -13,6 +13,9 @@ type Request struct {
 	Resource string
 	// Vars answers for the caller: policy variables and condition keys that stay the same for a connection. May be nil.
 	Vars Vars
+	// By is who asks, for trust policies; identity policies do not look at it. Only a root without a name of its own has no
+	// ARNs. May be nil.
+	By *Principal
 	// Keys are the condition keys of this request alone, "iot:ConnectAttributes", in any case. A key that is present with
 	// no values is an empty set, which is not the same as an absent key. They go before Vars.
 	Keys map[string][]string

@@ -16,6 +16,7 @@ type Set struct {
 	sources    []Source
 	deny       []held
 	allow      []held
+	bound      *Set // what is allowed has to be allowed here, too; nil for no bound
 }
 
 // held is a statement and the source that brings it in.
@@ -48,6 +49,17 @@ func Compile(sources ...Source) *Set {
 // AllowAll is the Set of callers that may do everything: anonymous and root.
 func AllowAll() *Set { return &Set{everything: true} }
 
+// Within is the Set that allows what both allow: a role's policies within the policy of one session of it. Its refusals
+// and reasons are those of whichever refuses.
+func (s *Set) Within(bound *Set) *Set {
+	if s == nil || bound == nil {
+		return s
+	}
+	both := *s
+	both.bound = bound.Within(s.bound)
+	return &both
+}
+
 // Decision is the answer to a Request and the statement it comes from.
 type Decision struct {
 	Allowed  bool
@@ -64,6 +76,21 @@ type Decision struct {
 // Decide answers r. The default is no, an Allow that matches makes it yes, a Deny that matches makes it no whatever else
 // there is. It allocates nothing for hot actions unless a condition compares numbers, dates or addresses.
 func (s *Set) Decide(r *Request) Decision {
+	d := s.decide(r)
+	if s == nil || s.bound == nil || !d.Allowed {
+		return d
+	}
+	b := s.bound.Decide(r)
+	if b.Allowed {
+		d.TimeDependent = d.TimeDependent || b.TimeDependent
+		return d
+	}
+	b.TimeDependent = d.TimeDependent || b.TimeDependent
+	return b
+}
+
+// decide leaves the bound aside.
+func (s *Set) decide(r *Request) Decision {
 	if s == nil {
 		return Decision{Statement: -1}
 	}

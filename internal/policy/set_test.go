@@ -264,13 +264,14 @@ func TestTimeDependentIsTold(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(AllowEverything("1", "r")), "topic/a", "c")
 	f.Add([]byte(ThingScoped("1", "r")), "topic/c/x", "c")
+	f.Add([]byte(`{"Statement":{"Effect":"Allow","Action":"sts:*","Principal":{"AWS":["*","111111111111"],"Service":"x.y"},"Condition":{"StringEquals":{"sts:ExternalId":"a"}}}}`), "role/a", "c")
 	f.Add([]byte(`{"Statement":{"Effect":"Deny","NotAction":"*","NotResource":"*:${a, 'b'}*?","Condition":{
 		"ForAnyValue:StringLikeIfExists":{"A:b":["${*}${iot:ClientId}*",1,true]},"Null":{"c":true}}}}`), "topic/a", "c")
 	f.Add([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:P*","Resource":"arn:aws:iot:*:?:topic/${iot:ClientId,'x'}/#",
 		"Condition":{"ArnLike":{"k":"arn:aws:iot:*:1:topic/${iot:ClientId}"},"DateLessThan":{"aws:CurrentTime":"2030"},
 		"NumericEquals":{"aws:EpochTime":"1.5"},"IpAddress":{"aws:SourceIp":"::/0"},"BinaryEquals":{"k":"AA=="}}}]}`), "topic/x/a", "x")
 	f.Fuzz(func(t *testing.T, data []byte, resource, client string) {
-		for _, kind := range []Kind{IoT, IAM} {
+		for _, kind := range []Kind{IoT, IAM, Trust} {
 			doc, err := Parse(data, kind)
 			if err != nil {
 				if k := fault.KindOf(err); k != fault.Invalid && k != fault.TooLarge {
@@ -283,7 +284,7 @@ func FuzzParse(f *testing.F) {
 			for _, action := range []string{"iot:Publish", "iot:CreateThing"} {
 				r := &Request{
 					Action: action, Resource: "arn:aws:iot:us-east-1:1:" + resource, Vars: c,
-					Keys: map[string][]string{"k": {client, resource}},
+					Keys: map[string][]string{"k": {client, resource}}, By: &Principal{Account: client, ARNs: []string{resource}},
 				}
 				d := s.Decide(r)
 				if d.Allowed && d.Explicit || s.Explain(r) == "" {

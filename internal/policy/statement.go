@@ -2,12 +2,14 @@ package policy
 
 // statement is one compiled statement.
 type statement struct {
-	doc       *Document
-	index     int
-	sid       string
-	deny      bool
-	actions   actions
-	resources resources
+	doc   *Document
+	index int
+	sid   string
+	deny  bool
+	// principals are those whom a statement of a trust policy is about.
+	principals principals
+	actions    actions
+	resources  resources
 	// conditions must all hold.
 	conditions []condition
 }
@@ -20,7 +22,7 @@ type resources struct {
 
 // matches reports whether the statement applies to the request.
 func (st *statement) matches(a *asking) bool {
-	return st.actions.match(a) && st.resources.match(a, st.deny) && st.conditionsHold(a)
+	return st.actions.match(a) && st.principals.match(a.r.By) && st.resources.match(a, st.deny) && st.conditionsHold(a)
 }
 
 // match reports whether the resource of the request is one of the statement's.

@@ -15,7 +15,7 @@ type statementParser struct {
 }
 
 var statementElements = []string{
-	"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition",
+	"Sid", "Effect", "Principal", "Action", "NotAction", "Resource", "NotResource", "Condition",
 }
 
 func (p *statementParser) parse(n node) error {
@@ -47,7 +47,13 @@ func (p *statementParser) element(name string, n node) error {
 	case "Condition":
 		return p.conditions(n)
 	case "Principal", "NotPrincipal":
-		return refuse(p.at, "%s has no place in a policy that is attached to a principal", name)
+		if p.kind != Trust {
+			return refuse(p.at, "%s has no place in a policy that is attached to a principal", name)
+		}
+		if name == "NotPrincipal" {
+			return refuse(p.at, "NotPrincipal is not there").WithRemedy("deny with a Condition on aws:PrincipalArn instead")
+		}
+		return p.principal(n)
 	}
 	return unknownElement(p.at, name, statementElements...)
 }
@@ -57,7 +63,14 @@ func (p *statementParser) complete() error {
 	if !p.seen["Effect"] {
 		return refuse(p.at, "has no Effect").WithRemedy(`write "Effect": "Allow" or "Effect": "Deny"`)
 	}
-	for _, name := range []string{"Action", "Resource"} {
+	needed := []string{"Action", "Resource"}
+	if p.kind == Trust {
+		if err := p.completeTrust(); err != nil {
+			return err
+		}
+		needed = needed[:1]
+	}
+	for _, name := range needed {
 		not := "Not" + name
 		if p.seen[name] && p.seen[not] {
 			return refuse(p.at, "has both %s and %s", name, not)
@@ -70,13 +83,25 @@ func (p *statementParser) complete() error {
 	return nil
 }
 
+// completeTrust checks what distinguishes a statement of a trust policy: the role is its resource.
+func (p *statementParser) completeTrust() error {
+	if !p.seen["Principal"] {
+		return refuse(p.at, "has no Principal").WithRemedy("say who may assume the role")
+	}
+	if p.seen["Resource"] || p.seen["NotResource"] {
+		return refuse(p.at, "Has prohibited field Resource").WithRemedy("leave it out: the role itself is the resource")
+	}
+	p.st.resources.not = true // nothing is left out
+	return nil
+}
+
 func (p *statementParser) sid(n node) error {
 	at := below(p.at, "Sid")
 	if n.kind != nodeString {
 		return refuse(at, "must be a string, is %v", n.kind)
 	}
 	// IAM: "Statement IDs (SID) must be alpha-numeric"; AWS IoT has no such rule.
-	if p.kind == IAM && strings.ContainsFunc(n.text, func(r rune) bool { return !isAlphanumeric(r) }) {
+	if p.kind != IoT && strings.ContainsFunc(n.text, func(r rune) bool { return !isAlphanumeric(r) }) {
 		return refuse(at, "%q: letters A-Z, a-z and digits only", n.text)
 	}
 	p.st.sid = n.text
@@ -113,7 +138,11 @@ func (p *statementParser) each(name string, n node, read func(text string) error
 	return nil
 }
 
-var errActionForm = errors.New("an action is written service:Name, * for all")
+var (
+	errActionForm  = errors.New("an action is written service:Name, * for all")
+	errTrustAction = errors.New("AssumeRole policy may only specify STS AssumeRole actions")
+	errPrincipal   = errors.New("is not a principal: write *, an account, or the ARN of an account's root, a user, a role or a role's session, without wildcards")
+)
 
 func (p *statementParser) action(text string) error {
 	service, name, _ := strings.Cut(text, ":")
@@ -122,6 +151,9 @@ func (p *statementParser) action(text string) error {
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("*?:-_.", r) }) {
 		return errActionForm
+	}
+	if p.kind == Trust && !strings.EqualFold(service, "sts") {
+		return errTrustAction
 	}
 	pat, err := parsePattern(strings.ToLower(text), syntax{wildcards: true})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/cloudformation"
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/iam"
 	"github.com/thingwire/thingwire/internal/registry"
@@ -52,7 +53,7 @@ func Check(ctx context.Context, dataDir string) (_ *CheckReport, err error) {
 }
 
 // roomBuckets are what the names of the buckets of a room begin with; the broker's are names of their own.
-var roomBuckets = []string{"registry/", "iam/"}
+var roomBuckets = []string{"registry/", "iam/", "cloudformation/"}
 
 // strangers names the buckets that belong to no room: a newer thingwire has written them, or another program.
 func (r *CheckReport) strangers(buckets map[string]int) {
@@ -81,6 +82,7 @@ func (r *CheckReport) read(ctx context.Context, s *pebble.Store) error {
 		func() ([]string, error) { return broker.Check(ctx, s) },
 		func() ([]string, error) { return registry.Check(ctx, s) },
 		func() ([]string, error) { return iam.Check(ctx, s, key) },
+		func() ([]string, error) { return cloudformation.Check(ctx, s) },
 	} {
 		problems, err := room()
 		if err != nil && ctx.Err() == nil {

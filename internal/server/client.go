@@ -59,6 +59,8 @@ const (
 	serviceControl = "iot" // the private API too
 	serviceData    = "iotdata"
 	serviceIAM     = "iam"
+
+	serviceCloudFormation = "cloudformation"
 )
 
 // answerTime bounds a request whose answer ends: what the AWS CLI waits for one.
@@ -176,6 +178,7 @@ var exceptionKinds = map[string]fault.Kind{
 	"NotImplementedException":             fault.Unsupported,
 
 	"ValidationError":            fault.Invalid,
+	"AlreadyExistsException":     fault.Exists,
 	"MalformedPolicyDocument":    fault.Invalid,
 	"MissingAuthenticationToken": fault.Unauthenticated,
 	"InvalidClientTokenId":       fault.Unauthenticated,

@@ -19,6 +19,8 @@ const Off = "off"
 const (
 	DefaultAccount = "000000000000"
 	DefaultRegion  = "us-east-1"
+	// DefaultSigfoxAccount is the AWS account of the Sigfox cloud when nobody says another: its real number is not public.
+	DefaultSigfoxAccount = "999999999999"
 )
 
 // Config is all that can be configured. The keys of the file and the flags of `serve` have the same names.
@@ -33,6 +35,10 @@ type Config struct {
 	// Account and Region are fixed at the first start of a data directory. Empty means: as the directory says, else
 	// the default.
 	Account, Region string
+
+	// SigfoxAccount is the AWS account that the Sigfox cloud of this server calls from: the one that roles of its AWS IoT
+	// callbacks trust. Empty means DefaultSigfoxAccount, or another one where that is Account.
+	SigfoxAccount string
 
 	Limits     string // open or aws
 	Durability string // sync: what is acknowledged is on disk; relaxed: it is on its way there
@@ -128,6 +134,10 @@ func (c *Config) Validate() error {
 	if c.Account != "" && !accountPattern.MatchString(c.Account) {
 		return fault.New(fault.Invalid, "account %q is not twelve digits", c.Account).WithRemedy("use a number such as %s", DefaultAccount)
 	}
+	if c.SigfoxAccount != "" && (!accountPattern.MatchString(c.SigfoxAccount) || c.SigfoxAccount == c.Account) {
+		return fault.New(fault.Invalid, "sigfox_aws_account %q is not the number of another account", c.SigfoxAccount).
+			WithRemedy("use twelve digits that are not the server's account")
+	}
 	if c.Region != "" && !regionPattern.MatchString(c.Region) {
 		return fault.New(fault.Invalid, "region %q is not the name of a region", c.Region).WithRemedy("use a name such as %s", DefaultRegion)
 	}
@@ -143,6 +153,17 @@ func (c *Config) Validate() error {
 		return err
 	}
 	return c.Listen.validate()
+}
+
+// sigfoxAccount is the account of the Sigfox cloud once the server's own is known.
+func (c *Config) sigfoxAccount() string {
+	switch {
+	case c.SigfoxAccount != "":
+		return c.SigfoxAccount
+	case c.Account == DefaultSigfoxAccount:
+		return DefaultAccount
+	}
+	return DefaultSigfoxAccount
 }
 
 func (q *QueueLimits) validate() error {

@@ -72,9 +72,12 @@ func configKeys(cfg *Config) keys {
 		"age":      duration("queue.age", &cfg.Queue.Age),
 	}
 	return keys{
-		"data_dir":   text("data_dir", &cfg.DataDir),
-		"account":    text("account", &cfg.Account),
-		"region":     text("region", &cfg.Region),
+		"data_dir": text("data_dir", &cfg.DataDir),
+		"account":  text("account", &cfg.Account),
+		"region":   text("region", &cfg.Region),
+
+		"sigfox_aws_account": text("sigfox_aws_account", &cfg.SigfoxAccount),
+
 		"limits":     text("limits", &cfg.Limits),
 		"durability": text("durability", &cfg.Durability),
 		"queue_full": text("queue_full", &cfg.QueueFull),

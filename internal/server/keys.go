@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/thingwire/thingwire/internal/awsapi"
+	"github.com/thingwire/thingwire/internal/cloudformation"
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/iam"
 )
@@ -45,7 +46,18 @@ func (r *rooms) openKeys(ctx context.Context, log *slog.Logger) error {
 	}
 	r.closers = append(r.closers, func() error { keys.Close(); return nil })
 	r.guard = awsapi.NewGuard(keys)
+	if r.sigfox.AccessKeyID, r.sigfox.Secret, err = keys.ForeignRoot(r.cfg.sigfoxAccount()); err != nil {
+		return err
+	}
 	return r.firstKey(ctx, log)
+}
+
+// openStacks opens the stacks, which are made of the roles of the directory.
+func (r *rooms) openStacks(ctx context.Context, _ *slog.Logger) (err error) {
+	r.stacks, err = cloudformation.Open(ctx, cloudformation.Config{
+		Account: r.cfg.Account, Region: r.cfg.Region, Store: r.store, Keys: r.guard.Keys(),
+	})
+	return err
 }
 
 // firstKey hands out the access key of the first start. One that was deleted is not made again: somebody took it away.

@@ -54,7 +54,7 @@ func (r *rooms) openPlanes(log *slog.Logger) {
 		},
 		query: plane{
 			services: awsapi.QueryServices, maxBody: largestRequest, refuse: anyway(control.WriteQueryFailure),
-			handler: control.NewQuery(control.QueryConfig{Keys: r.guard.Keys(), Account: r.cfg.Account, Log: log}),
+			handler: control.NewQuery(control.QueryConfig{Keys: r.guard.Keys(), Stacks: r.stacks, Account: r.cfg.Account, Log: log}),
 		},
 	}
 }

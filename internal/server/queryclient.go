@@ -14,14 +14,27 @@ import (
 	"github.com/thingwire/thingwire/internal/fault"
 )
 
-const iamVersion = "2010-05-08"
+// The versions of the services that the Query protocol carries.
+const (
+	iamVersion            = "2010-05-08"
+	cloudFormationVersion = "2010-05-15"
+)
 
 // iam calls an operation of IAM and reads the members of its result; out is nil where there is none.
 func (c *Client) iam(ctx context.Context, action string, members url.Values, out any) error {
-	form := url.Values{"Action": {action}, "Version": {iamVersion}}
+	return c.query(ctx, serviceIAM, iamVersion, action, members, out)
+}
+
+// cloudFormation calls an operation of CloudFormation.
+func (c *Client) cloudFormation(ctx context.Context, action string, members url.Values, out any) error {
+	return c.query(ctx, serviceCloudFormation, cloudFormationVersion, action, members, out)
+}
+
+func (c *Client) query(ctx context.Context, service, version, action string, members url.Values, out any) error {
+	form := url.Values{"Action": {action}, "Version": {version}}
 	maps.Copy(form, members)
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-8"}}
-	data, err := c.ask(ctx, request{http.MethodPost, c.queryPath(), header, []byte(form.Encode()), serviceIAM})
+	data, err := c.ask(ctx, request{http.MethodPost, c.queryPath(), header, []byte(form.Encode()), service})
 	if err != nil || out == nil {
 		return err
 	}

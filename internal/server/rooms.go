@@ -11,6 +11,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/awsapi"
 	"github.com/thingwire/thingwire/internal/broker"
+	"github.com/thingwire/thingwire/internal/cloudformation"
 	"github.com/thingwire/thingwire/internal/control"
 	"github.com/thingwire/thingwire/internal/gateway"
 	"github.com/thingwire/thingwire/internal/journal"
@@ -30,6 +31,8 @@ type rooms struct {
 	registry  *registry.Registry
 	guard     *awsapi.Guard
 	first     Credentials // of the first start; empty when they were deleted
+	stacks    *cloudformation.Stacks
+	sigfox    Credentials // of the Sigfox cloud's account, which may assume roles that trust it; of this start
 	journal   *journal.Journal
 	broker    *broker.Broker
 	gateway   *gateway.Gateway
@@ -63,7 +66,7 @@ func openRooms(ctx context.Context, cfg *Config, log *slog.Logger) (_ *rooms, er
 	if cfg.InMemory {
 		ground = r.openMemory
 	}
-	for _, open := range []func(context.Context, *slog.Logger) error{ground, r.openJournal, r.openAuthority, r.openRegistry, r.openKeys, r.openBroker, r.openDoors, r.openMetrics} {
+	for _, open := range []func(context.Context, *slog.Logger) error{ground, r.openJournal, r.openAuthority, r.openRegistry, r.openKeys, r.openStacks, r.openBroker, r.openDoors, r.openMetrics} {
 		if err := open(ctx, log); err != nil {
 			return nil, err
 		}

@@ -31,6 +31,13 @@ var rooms = []room{
 	{"internal/mqtt", []string{"internal/fault"}, "mqtt is knowledge of the wire: bytes to packets and back, nothing about sessions or permissions"},
 	{"internal/topic", []string{"internal/fault"}, "topic is knowledge of names and filters: it does not know what a session is"},
 	{"internal/policy", []string{"internal/fault"}, "policy is knowledge of documents: what it needs to know of a connection is handed to it"},
+	{"internal/sigfox/payload", []string{"internal/fault"}, "payload is knowledge of a grammar: it knows fields and bits, nothing of devices and callbacks"},
+	{"internal/sigfox/modem", nil, "modem knows a serial line and a radio that is handed to it: not where the line ends nor what a backend is"},
+	{
+		"internal/sigfox/template",
+		[]string{"internal/fault", "internal/sigfox/payload"},
+		"template is knowledge of texts with variables: it renders them, it neither sends nor knows where values come from",
+	},
 	{"internal/sigv4", []string{"internal/fault"}, "sigv4 is knowledge of signatures: it asks a function for the secret of a key id"},
 	{"internal/store", []string{"internal/fault"}, "store is a contract: it knows nothing of topics, packets or policies"},
 	{"internal/store/mem", []string{"internal/fault", "internal/store"}, "a driver knows the contract and nothing else"},
@@ -39,6 +46,7 @@ var rooms = []room{
 	{"internal/store/documents", []string{"internal/fault", "internal/store"}, "documents are JSON on the contract: it knows no driver, and not what the documents say"},
 	{"internal/registry", []string{"internal/fault", "internal/policy", "internal/store", "internal/store/documents"}, "registry knows neither HTTP nor MQTT: it answers whose certificate this is"},
 	{"internal/iam", []string{"internal/fault", "internal/policy", "internal/store", "internal/store/documents"}, "iam answers whose key this is: it neither verifies signatures nor decides what their owners may do"},
+	{"internal/cloudformation", []string{"internal/fault", "internal/iam", "internal/store", "internal/store/documents"}, "cloudformation makes roles and policies of templates: it knows no HTTP, and iam knows no stacks"},
 	{"internal/journal", []string{"internal/fault"}, "journal remembers words: it knows no packets, sessions or policies"},
 	{
 		"internal/broker",
@@ -57,7 +65,7 @@ var rooms = []room{
 	},
 	{
 		"internal/control",
-		[]string{"internal/awsapi", "internal/broker", "internal/fault", "internal/iam", "internal/policy", "internal/registry", "internal/sigv4", "internal/topic"},
+		[]string{"internal/awsapi", "internal/broker", "internal/cloudformation", "internal/fault", "internal/iam", "internal/policy", "internal/registry", "internal/sigv4", "internal/topic"},
 		"control is a door: it decodes, calls, encodes; a rule of the domain belongs to registry or broker",
 	},
 	{
@@ -70,8 +78,8 @@ var rooms = []room{
 	{"device/sensor", nil, "a sensor knows nothing of the server"},
 	{
 		"cmd/thingwire",
-		[]string{"device", "device/sensor", "internal/fault", "internal/server", "internal/sigv4"},
-		"a verb is a thin client: it talks to a server, in this process or another, through its doors, and signs as AWS's tools do",
+		[]string{"device", "device/sensor", "internal/fault", "internal/server", "internal/sigfox/modem", "internal/sigfox/payload", "internal/sigv4"},
+		"a verb is a thin client: it talks to a server, in this process or another, through its doors, and signs as AWS's tools do; a modem is a device",
 	},
 	{
 		"thingwiretest",
@@ -101,9 +109,10 @@ var walls = []wall{
 	{"github.com/gobwas/ws", []string{"internal/gateway", "device"}, "only the two ends of a connection know WebSocket frames"},
 	{"github.com/coder/websocket", nil, "its connections flush once per frame, which defeats batches"},
 	{"github.com/gorilla/websocket", nil, "its connections flush once per frame, which defeats batches"},
+	{"golang.org/x/sys", []string{"cmd/thingwire"}, "only the command opens a pseudo-terminal"},
 	{"github.com/prometheus", []string{"internal/server"}, "rooms count with atomic integers; server makes metrics of them"},
 	{"github.com/aws", nil, "the AWS SDK is for tests: an oracle is only one while the product does not stand on it"},
-	{"go.yaml.in/yaml", []string{"internal/server"}, "configuration is decoded at one place"},
+	{"go.yaml.in/yaml", []string{"internal/server", "internal/cloudformation"}, "configuration is decoded at one place, and templates at another"},
 	{"github.com/google/go-cmp", []string{"internal/store/storetest"}, "go-cmp panics on what it does not know: it is for tests"},
 	{"pgregory.net/rapid", []string{"internal/store/storetest"}, "rapid is for tests"},
 	{"testing", []string{"internal/store/storetest", "thingwiretest"}, "testing in a binary drags its flags along"},

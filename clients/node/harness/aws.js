@@ -9,6 +9,9 @@ import https from 'node:https';
 
 export const REGION = 'us-east-1';
 
+/** What a client of any service is set up with. */
+export const clientOptions = (server, credentials) => setUp(server, credentials, {});
+
 /** A client of the data plane that tries once, so that a test sees the first answer. */
 export async function dataPlane(server, credentials, options = {}) {
   return new IoTDataPlaneClient(await setUp(server, credentials, options));
