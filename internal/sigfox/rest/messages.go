@@ -117,11 +117,7 @@ func statusesOf(m *backend.Listed) (all []cbStatus) {
 }
 
 func listMessages(c *call) error {
-	f, err := c.query.fields(messageFields)
-	if err != nil {
-		return err
-	}
-	p, offset, err := c.query.page()
+	f, p, offset, err := c.query.listing(messageFields)
 	if err != nil {
 		return err
 	}

@@ -67,6 +67,18 @@ func (q query) page() (p backend.Page, offset int, err error) {
 	return p, offset, nil
 }
 
+// listing is what all lists are asked with: optional parts, a page, an order. Lists are kept in one order alone.
+func (q query) listing(known fields) (f fields, p backend.Page, offset int, err error) {
+	if f, err = q.fields(known); err != nil {
+		return nil, p, 0, err
+	}
+	if q.Has("sort") && q.Get("sort") != "id" {
+		return nil, p, 0, wrong("query", "sort", "Thingwire lists in the order of ids: use id")
+	}
+	p, offset, err = q.page()
+	return f, p, offset, err
+}
+
 // instant is a time in milliseconds.
 func (q query) instant(name string) (time.Time, error) {
 	if !q.Has(name) {
