@@ -61,7 +61,7 @@ func (r *rooms) openMetrics(_ context.Context, log *slog.Logger) error {
 		m.group, m.batches, m.foreign,
 		gauge("thingwire_store_degraded", "1 while the store cannot write and refuses what would have to be kept, else 0.", r.degraded),
 	}
-	all = append(all, brokerMetrics(r.broker)...)
+	all = append(all, brokerMetrics(r.broker, r.fox.subscriptions)...)
 	all = append(all, gatewayMetrics(r.gateway.Counts())...)
 	all = append(all, sigfoxMetrics(r.fox.backend.Counts())...)
 	for _, c := range all {
@@ -87,7 +87,7 @@ func (r *rooms) degraded() float64 {
 // scrape answers /metrics.
 func (r *rooms) scrape(w http.ResponseWriter, req *http.Request) { r.meters.handler.ServeHTTP(w, req) }
 
-func brokerMetrics(b *broker.Broker) []prometheus.Collector {
+func brokerMetrics(b *broker.Broker, own func() int) []prometheus.Collector {
 	n := b.Counts()
 	const (
 		publishes = "thingwire_publishes_total"
@@ -110,7 +110,7 @@ func brokerMetrics(b *broker.Broker) []prometheus.Collector {
 		counter(dropped, lost, "reason", "throttled", n.DroppedThrottled.Load),
 		counter(dropped, lost, "reason", "expired", n.DroppedExpired.Load),
 		gauge("thingwire_sessions", "Persistent sessions, with and without a connection.", func() float64 { return float64(b.StoredSessions()) }),
-		gauge("thingwire_subscriptions", "Subscriptions of all sessions.", func() float64 { return float64(b.Subscriptions()) }),
+		gauge("thingwire_subscriptions", "Subscriptions of all sessions.", func() float64 { return float64(b.Subscriptions() - own()) }),
 	}
 }
 

@@ -101,6 +101,8 @@ type sigfoxRooms struct {
 	sender   *delivery.Sender
 	own      atomic.Pointer[ownDoors] // nil until the listeners are open
 	topics   *broker.Service          // of downlinks
+
+	subscribed atomic.Int32
 }
 
 // ownDoors are where this server listens.
@@ -207,8 +209,12 @@ func (r *rooms) startSigfox(addrs map[string]string) {
 	r.fox.own.Store(own)
 	by := broker.NewCaller("thingwire-sigfox", "", policy.AllowAll(), &policy.Connection{})
 	r.fox.topics, _ = r.broker.Serve(by, []broker.SubscribeRequest{{Filter: backend.DownlinkTopic + "+", QoS: 1}}, r.takeDownlink)
+	r.fox.subscribed.Store(1)
 	r.fox.backend.Start()
 }
+
+// subscriptions are the backend's own, which are not those of a client.
+func (f *sigfoxRooms) subscriptions() int { return int(f.subscribed.Load()) }
 
 // ownURL leads this process to one of its listeners. The certificate has the names of this machine.
 func ownURL(name, addr string) string {

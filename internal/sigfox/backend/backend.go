@@ -83,8 +83,8 @@ func Open(ctx context.Context, cfg Config) (*Backend, error) {
 	b.log = b.cfg.Log
 	b.ctx, b.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	b.hot = &hot{load: b.loadLife, by: map[string]*held{}}
-	b.known = openKnown(b)
 	b.lanes = openLanes(b)
+	b.known = openKnown(b)
 	b.clock = openClock(b)
 	if err := b.lanes.restore(ctx); err != nil {
 		b.Close()

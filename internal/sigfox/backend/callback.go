@@ -233,7 +233,11 @@ func (b *Backend) DeleteCallback(ctx context.Context, typeID, id string) error {
 		t.DownlinkHook = ""
 		ops = append(ops, documents.Put(deviceTypesBucket, typeID, t, documents.AtRev(typeRev)))
 	}
-	return b.commit(ops...)
+	if err := b.commit(ops...); err != nil {
+		return err
+	}
+	b.lanes.forget(id)
+	return nil
 }
 
 // SelectDownlink makes a BIDIR callback the one of its device type that is asked for downlinks.

@@ -24,6 +24,8 @@ type clock struct {
 	b    *Backend
 	work sync.WaitGroup
 
+	after string // timers up to this key are done; of the goroutine alone
+
 	mu   sync.Mutex
 	next time.Time     // when it looks at the store again, zero for never
 	wake chan struct{} // holds one: next is earlier than it was
@@ -103,7 +105,14 @@ func (c *clock) ring() {
 			c.failed("work on", <-failed)
 			return
 		}
+		c.pass(keys[len(keys)-1])
 	}
+}
+
+// pass remembers what is done, so that the store does not walk over what was deleted. A timer whose commit is on its way
+// may be set for now; none takes a minute.
+func (c *clock) pass(last string) {
+	c.after = max(c.after, min(last, timeKey(time.Now().Add(-time.Minute))))
 }
 
 func (c *clock) failed(do string, err error) {
@@ -116,7 +125,7 @@ func (c *clock) failed(do string, err error) {
 // due are some timers that are due, and when the first comes that is not.
 func (c *clock) due() (keys []string, next time.Time, err error) {
 	now := time.Now()
-	for d, err := range c.b.cfg.Store.List(c.b.ctx, timersBucket, "", "", timersAtOnce) {
+	for d, err := range c.b.cfg.Store.List(c.b.ctx, timersBucket, "", c.after, timersAtOnce) {
 		if err != nil {
 			return nil, time.Time{}, err
 		}

@@ -225,5 +225,11 @@ func (b *Backend) DeleteDeviceType(ctx context.Context, id string) error {
 		}
 		ops = append(ops, removals(bucket, keys)...)
 	}
-	return b.commit(ops...)
+	if err := b.commit(ops...); err != nil {
+		return err
+	}
+	for _, key := range callbacks {
+		b.lanes.forget(key[len(id)+1:])
+	}
+	return nil
 }

@@ -84,6 +84,21 @@ func (s *lanes) peek(callback string) *lane {
 	return s.by[callback]
 }
 
+// forget drops the lane of a callback that is gone, unless it is owed something.
+func (s *lanes) forget(callback string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.by[callback]
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.debts == 0 {
+		delete(s.by, callback)
+	}
+}
+
 // owed is how many deliveries a callback waits for.
 func (s *lanes) owed(callback string) int {
 	l := s.peek(callback)

@@ -60,7 +60,7 @@ func (b *Backend) QueueDownlink(ctx context.Context, device, data string, expire
 	}
 	if t.DownlinkMode != DownlinkDirect && t.DownlinkMode != DownlinkCallback {
 		return nil, fault.New(fault.Invalid, "devices of type %q get no downlinks: its downlink mode is NONE", t.Name).
-			WithRemedy("set it to DIRECT or CALLBACK: thingwire sigfox device-type update --downlink-mode")
+			WithRemedy("set it to DIRECT or CALLBACK: thingwire sigfox device-type update %s --downlink-mode", t.Name)
 	}
 	q := &QueuedDownlink{Data: data, Queued: b.now(), Expires: expires}
 	return q, b.commit(documents.Put(queuedBucket, deviceKey(d.ID), q, always))
