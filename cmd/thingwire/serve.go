@@ -44,6 +44,11 @@ an access key: "thingwire env" prints what points AWS's tools at the server.`,
 	f.Int64("queue-messages", 0, "messages that wait for one session or shared subscription (default 1000000, and 500000)")
 	f.Int64("queue-bytes", 0, "bytes of payloads that wait for one of them (default 1073741824)")
 	f.Duration("queue-age", 0, "how long the oldest may have waited in a queue that takes new messages, as in 36h (default for ever)")
+	f.String("sigfox-aws-endpoint", defaults.Sigfox.Endpoint, "where Sigfox's AWS IoT callbacks go: own, this server; aws, AWS itself; or the URL of what stands for it")
+	f.StringArray("sigfox-allow", nil, "network or address that Sigfox's callbacks may reach all the same, repeatable; host:port for a listener of this server")
+	f.Bool("sigfox-private", defaults.Sigfox.Private, "let Sigfox's callbacks reach this machine and private networks")
+	f.Float64("sigfox-speed", defaults.Sigfox.Speed, "how many times faster than in real time Sigfox's retries, downlinks and keep-alives go")
+	f.Int64("sigfox-messages", 0, "messages that are kept of each Sigfox device (default 1000)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := serveConfig(w, cmd.Flags(), config, *dataDir)
 		if err != nil {
@@ -89,6 +94,9 @@ func serveConfig(w *world, flags *pflag.FlagSet, file, dataDir string) (server.C
 	if cfg.DataDir, err = filepath.Abs(cfg.DataDir); err != nil {
 		return cfg, err
 	}
+	cfg.Sigfox.Key = server.SigfoxKey{
+		ID: w.env("AWS_ACCESS_KEY_ID"), Secret: w.env("AWS_SECRET_ACCESS_KEY"), Token: w.env("AWS_SESSION_TOKEN"),
+	}
 	return cfg, cfg.Validate()
 }
 
@@ -102,6 +110,16 @@ func setFlag(cfg *server.Config, flags *pflag.FlagSet, f *pflag.Flag) (err error
 		cfg.Region = value
 	case "sigfox-aws-account":
 		cfg.SigfoxAccount = value
+	case "sigfox-aws-endpoint":
+		cfg.Sigfox.Endpoint = value
+	case "sigfox-allow":
+		cfg.Sigfox.Allow, err = flags.GetStringArray(f.Name)
+	case "sigfox-private":
+		cfg.Sigfox.Private, err = flags.GetBool(f.Name)
+	case "sigfox-speed":
+		cfg.Sigfox.Speed, err = flags.GetFloat64(f.Name)
+	case "sigfox-messages":
+		cfg.Sigfox.Messages, err = flags.GetInt64(f.Name)
 	case "limits":
 		cfg.Limits = value
 	case "durability":

@@ -5,10 +5,11 @@ import "github.com/spf13/cobra"
 func newSigfox(w *world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sigfox",
-		Short: "The Sigfox side: payloads, the stack of AWS IoT callbacks, and a modem without a radio",
+		Short: "The Sigfox side: device types, devices, callbacks, the stack of AWS IoT callbacks, messages, and a modem without a radio",
 		Args:  cobra.ArbitraryArgs, // needVerb has better words for them
 		RunE:  needVerb,
 	}
-	cmd.AddCommand(newSigfoxDecode(w), newSigfoxModem(w), newSigfoxStack(w))
+	cmd.AddCommand(newSigfoxDeviceType(w), newSigfoxDevice(w), newSigfoxCallback(w), newSigfoxUplink(w), newSigfoxDownlink(w),
+		newSigfoxMessages(w), newSigfoxDecode(w), newSigfoxModem(w), newSigfoxReceiver(w), newSigfoxStack(w))
 	return cmd
 }

@@ -11,11 +11,13 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/thingwire/thingwire/internal/server"
 	"github.com/thingwire/thingwire/internal/sigfox/modem"
 )
 
 // modemOptions are the flags of sigfox modem.
 type modemOptions struct {
+	device               string
 	tcp                  string
 	tcpAnywhere, pty     bool
 	sketch               string
@@ -31,19 +33,22 @@ func newSigfoxModem(w *world) *cobra.Command {
 		Short: "A Sigfox modem without a radio, on a TCP port or a pseudo-terminal",
 		Long: `Answers the AT commands of a TD1208 or LE51 modem as firmware expects them, in the time of the air: AT, +++, AT$I=10 and 11,
 AT$SF=<hex>[,1], AT$SB=<bit>[,1], AT$TM?, AT$V?. With --sketch it is also the board in front of it: it runs the sketch of Sigfox's
-AWS how-to on the readings given, with its missing zero padding or, with --padded, without, and says what became of each.`,
-		Example: `  thingwire sigfox modem --pty                       open the terminal it names at 19200 baud
-  thingwire sigfox modem --tcp 127.0.0.1:7000 --speed 60
+AWS how-to on the readings given, with its missing zero padding or, with --padded, without, and says what became of each. With --device its frames become messages of
+that device in a server's Sigfox backend, and downlinks come from there; without, they are only shown.`,
+		Example: `  thingwire sigfox modem --device 4D3091 --pty       open the terminal it names at 19200 baud
+  thingwire sigfox modem --device 4D3091 --tcp 127.0.0.1:7000 --speed 60
   thingwire sigfox modem --sketch 25.1,25.0,23.0625 --speed 1000`,
 		Args: none,
 	}
+	at := reachFlags(cmd)
 	f := cmd.Flags()
+	f.StringVar(&o.device, "device", "", "id of the Sigfox device that this is the modem of")
 	f.StringVar(&o.tcp, "tcp", "", "address to listen on, as in 127.0.0.1:7000; port 0 takes a free one")
 	f.BoolVar(&o.tcpAnywhere, "tcp-anywhere", false, "let --tcp be reached from other machines: whoever connects can send")
 	f.BoolVar(&o.pty, "pty", false, "open a pseudo-terminal (on Linux)")
 	f.StringVar(&o.sketch, "sketch", "", "readings in degrees Celsius for the how-to's sketch, as in 25.1,25.0; one every 15 minutes")
 	f.BoolVar(&o.padded, "padded", false, "let the sketch print each byte with two digits")
-	f.Float64Var(&o.speed, "speed", 1, "how many times faster than real time everything goes")
+	f.Float64Var(&o.speed, "speed", 1, "how many times faster than real time everything goes; as the server's --sigfox-speed, if that has one")
 	f.Float64Var(&o.temperature, "temperature", 21.5, "what the modem's own thermometer reads, in degrees Celsius")
 	f.Float64Var(&o.voltage, "voltage", 3.3, "what the modem's supply reads, in volts")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -51,8 +56,22 @@ AWS how-to on the readings given, with its missing zero padding or, with --padde
 		if err != nil {
 			return err
 		}
-		w.printf("There is no backend behind this modem: frames go nowhere and are only shown\n")
-		return runModem(cmd.Context(), w, &o, &noBackend{modemReadings{o.temperature, o.voltage}}, readings)
+		own := modemReadings{o.temperature, o.voltage}
+		if o.device == "" {
+			w.printf("There is no backend behind this modem: frames go nowhere and are only shown\n")
+			return runModem(cmd.Context(), w, &o, &noBackend{own}, readings)
+		}
+		client, err := w.client(at)
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		radio, err := newBackendRadio(cmd.Context(), client, o.device, own)
+		if err != nil {
+			return err
+		}
+		radio.heard = func(m *server.SigfoxUplinked) { w.uplinked(m, false) }
+		return runModem(cmd.Context(), w, &o, radio, readings)
 	}
 	return cmd
 }
@@ -148,17 +167,3 @@ func runSketch(ctx context.Context, w *world, m *modem.Modem, o *modemOptions, r
 type unread struct{ *io.PipeReader }
 
 func (unread) Write(p []byte) (int, error) { return len(p), nil }
-
-// modemReadings are the chip's own.
-type modemReadings struct{ temperature, voltage float64 }
-
-func (r modemReadings) Temperature() float64 { return r.temperature }
-
-func (r modemReadings) Voltage() float64 { return r.voltage }
-
-// noBackend is a radio that nobody hears: the modem answers, frames go nowhere.
-type noBackend struct{ modemReadings }
-
-func (noBackend) Identity() (id, pac string) { return "0", "0000000000000000" }
-
-func (noBackend) Send(context.Context, modem.Uplink) ([]byte, error) { return nil, nil }

@@ -15,6 +15,8 @@ import (
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/iam"
 	"github.com/thingwire/thingwire/internal/registry"
+	"github.com/thingwire/thingwire/internal/sigfox/backend"
+	"github.com/thingwire/thingwire/internal/sigfox/receive"
 	"github.com/thingwire/thingwire/internal/store/pebble"
 )
 
@@ -53,7 +55,7 @@ func Check(ctx context.Context, dataDir string) (_ *CheckReport, err error) {
 }
 
 // roomBuckets are what the names of the buckets of a room begin with; the broker's are names of their own.
-var roomBuckets = []string{"registry/", "iam/", "cloudformation/"}
+var roomBuckets = []string{"registry/", "iam/", "cloudformation/", "sigfox/", "sigfox-receive/"}
 
 // strangers names the buckets that belong to no room: a newer thingwire has written them, or another program.
 func (r *CheckReport) strangers(buckets map[string]int) {
@@ -82,6 +84,8 @@ func (r *CheckReport) read(ctx context.Context, s *pebble.Store) error {
 		func() ([]string, error) { return broker.Check(ctx, s) },
 		func() ([]string, error) { return registry.Check(ctx, s) },
 		func() ([]string, error) { return iam.Check(ctx, s, key) },
+		func() ([]string, error) { return backend.Check(ctx, s) },
+		func() ([]string, error) { return receive.Check(ctx, s) },
 		func() ([]string, error) { return cloudformation.Check(ctx, s) },
 	} {
 		problems, err := room()

@@ -39,6 +39,7 @@ type Config struct {
 	// SigfoxAccount is the AWS account that the Sigfox cloud of this server calls from: the one that roles of its AWS IoT
 	// callbacks trust. Empty means DefaultSigfoxAccount, or another one where that is Account.
 	SigfoxAccount string
+	Sigfox        Sigfox
 
 	Limits     string // open or aws
 	Durability string // sync: what is acknowledged is on disk; relaxed: it is on its way there
@@ -74,6 +75,7 @@ func Default() Config {
 		Limits:     "open",
 		Durability: "sync",
 		QueueFull:  "drop",
+		Sigfox:     Sigfox{Endpoint: SigfoxOwn, Private: true, Speed: 1},
 	}
 }
 
@@ -150,6 +152,9 @@ func (c *Config) Validate() error {
 		return err
 	}
 	if err := c.Queue.validate(); err != nil {
+		return err
+	}
+	if err := c.Sigfox.validate(); err != nil {
 		return err
 	}
 	return c.Listen.validate()

@@ -28,7 +28,9 @@ func TestGoodFiles(t *testing.T) {
 		Account:   "012345678901",
 		Region:    "eu-central-1",
 		Limits:    "open", Durability: "relaxed", QueueFull: "refuse",
-		Queue: QueueLimits{Messages: 10_000, Bytes: 64 << 20, Age: 36 * time.Hour},
+		Queue:         QueueLimits{Messages: 10_000, Bytes: 64 << 20, Age: 36 * time.Hour},
+		SigfoxAccount: "111122223333",
+		Sigfox:        Sigfox{Endpoint: SigfoxOwn, Allow: []string{"192.0.2.0/24", "127.0.0.1:9443"}, Speed: 60, Messages: 5000},
 	}
 	plain := Default()
 	plain.DataDir = "/given/by/flag"

@@ -76,7 +76,12 @@ func configKeys(cfg *Config) keys {
 		"account":  text("account", &cfg.Account),
 		"region":   text("region", &cfg.Region),
 
-		"sigfox_aws_account": text("sigfox_aws_account", &cfg.SigfoxAccount),
+		"sigfox_aws_account":  text("sigfox_aws_account", &cfg.SigfoxAccount),
+		"sigfox_aws_endpoint": text("sigfox_aws_endpoint", &cfg.Sigfox.Endpoint),
+		"sigfox_allow":        list("sigfox_allow", &cfg.Sigfox.Allow),
+		"sigfox_private":      boolean("sigfox_private", &cfg.Sigfox.Private),
+		"sigfox_speed":        factor("sigfox_speed", &cfg.Sigfox.Speed),
+		"sigfox_messages":     number("sigfox_messages", &cfg.Sigfox.Messages),
 
 		"limits":     text("limits", &cfg.Limits),
 		"durability": text("durability", &cfg.Durability),
@@ -137,6 +142,18 @@ func number(name string, to *int64) func(place) error {
 			return value.errorf("%s must be a whole number from 1 on", name)
 		}
 		*to = n
+		return nil
+	}
+}
+
+// factor reads a positive number.
+func factor(name string, to *float64) func(place) error {
+	return func(value place) error {
+		x, err := strconv.ParseFloat(value.node.Value, 64)
+		if value.node.Kind != yaml.ScalarNode || err != nil || !(x > 0) {
+			return value.errorf("%s must be a number greater than 0", name)
+		}
+		*to = x
 		return nil
 	}
 }

@@ -23,7 +23,7 @@ func (r *rooms) front(log *slog.Logger) http.Handler {
 	other := notThere(log)
 	health := paths{"/healthz": r.alive, "/readyz": r.ready}
 	doors := map[gateway.Kind]http.Handler{
-		gateway.API:     health.before(api),
+		gateway.API:     health.before(r.sigfoxDoors(api)),
 		gateway.Console: r.sameOrigin(log, paths{"/healthz": r.alive, "/readyz": r.ready, "/metrics": r.scrape}.before(api)),
 		gateway.Shared:  &httpDoor{rooms: r, log: log, devices: true},
 		gateway.HTTPS:   &httpDoor{rooms: r, log: log, devices: true, onlyData: true},

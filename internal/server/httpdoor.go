@@ -88,9 +88,13 @@ func deviceCaller(id *registry.Identity, peer *gateway.Peer) awsapi.Caller {
 // noteDenied records an operation that the policies of a signer refused, under the access key.
 func (d *httpDoor) noteDenied(w http.ResponseWriter, req *http.Request, by *awsapi.Caller, denied awsapi.Denial) {
 	peer := gateway.PeerOf(req.Context())
+	auth := "AWS_SIGV4"
+	if by.Service == "" {
+		auth = "BASIC" // of the Sigfox API: nothing was signed
+	}
 	e := broker.Entry(journal.Entry{
 		EventType: journal.APICall, LogLevel: journal.LevelError, Protocol: "HTTP", TraceID: awsapi.RequestID(w),
-		PrincipalID: by.Identity.AccessKeyID, AuthType: "AWS_SIGV4", Listener: string(peer.Listener), Packet: denied.Action,
+		PrincipalID: by.Identity.AccessKeyID, AuthType: auth, Listener: string(peer.Listener), Packet: denied.Action,
 	}, &broker.DeniedError{Fault: denied.Err, Action: denied.Action, Decision: denied.Decision})
 	peer.Locate(&e)
 	d.rooms.journal.Record(e)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/gateway"
+	"github.com/thingwire/thingwire/internal/sigfox/backend"
 )
 
 // meters are the metrics of one server, in a registry of their own. The rooms count with atomic integers and know
@@ -60,8 +61,9 @@ func (r *rooms) openMetrics(_ context.Context, log *slog.Logger) error {
 		m.group, m.batches, m.foreign,
 		gauge("thingwire_store_degraded", "1 while the store cannot write and refuses what would have to be kept, else 0.", r.degraded),
 	}
-	all = append(all, brokerMetrics(r.broker)...)
+	all = append(all, brokerMetrics(r.broker, r.fox.subscriptions)...)
 	all = append(all, gatewayMetrics(r.gateway.Counts())...)
+	all = append(all, sigfoxMetrics(r.fox.backend.Counts())...)
 	for _, c := range all {
 		if err := m.all.Register(c); err != nil {
 			return err
@@ -85,7 +87,7 @@ func (r *rooms) degraded() float64 {
 // scrape answers /metrics.
 func (r *rooms) scrape(w http.ResponseWriter, req *http.Request) { r.meters.handler.ServeHTTP(w, req) }
 
-func brokerMetrics(b *broker.Broker) []prometheus.Collector {
+func brokerMetrics(b *broker.Broker, own func() int) []prometheus.Collector {
 	n := b.Counts()
 	const (
 		publishes = "thingwire_publishes_total"
@@ -108,7 +110,7 @@ func brokerMetrics(b *broker.Broker) []prometheus.Collector {
 		counter(dropped, lost, "reason", "throttled", n.DroppedThrottled.Load),
 		counter(dropped, lost, "reason", "expired", n.DroppedExpired.Load),
 		gauge("thingwire_sessions", "Persistent sessions, with and without a connection.", func() float64 { return float64(b.StoredSessions()) }),
-		gauge("thingwire_subscriptions", "Subscriptions of all sessions.", func() float64 { return float64(b.Subscriptions()) }),
+		gauge("thingwire_subscriptions", "Subscriptions of all sessions.", func() float64 { return float64(b.Subscriptions() - own()) }),
 	}
 }
 
@@ -137,6 +139,31 @@ func gatewayMetrics(n *gateway.Counts) []prometheus.Collector {
 		all = append(all, counter(ends, ended, "reason", strings.ToLower(string(reason)), n.Disconnects[i].Load))
 	}
 	return all
+}
+
+func sigfoxMetrics(n *backend.Counts) []prometheus.Collector {
+	const (
+		uplinks    = "thingwire_sigfox_uplinks_total"
+		came       = "Frames that came to the Sigfox backend, by result."
+		deliveries = "thingwire_sigfox_deliveries_total"
+		tried      = "Attempts to deliver Sigfox callbacks, by outcome."
+		ended      = "thingwire_sigfox_undelivered_total"
+		lost       = "Deliveries of Sigfox callbacks that were given up, by reason."
+		downlinks  = "thingwire_sigfox_downlinks_total"
+		fate       = "Downlinks that Sigfox devices asked for, by result."
+	)
+	return []prometheus.Collector{
+		counter(uplinks, came, "result", "accepted", n.Uplinks.Load),
+		counter(uplinks, came, "result", "refused", n.Refused.Load),
+		counter(deliveries, tried, "outcome", "delivered", n.Delivered.Load),
+		counter(deliveries, tried, "outcome", "failed", n.Failing.Load),
+		counter("thingwire_sigfox_retries_total", "Deliveries of Sigfox callbacks that failed and were put off.", "", "", n.Retries.Load),
+		counter(ended, lost, "reason", "retries_over", n.Undelivered.Load),
+		counter(ended, lost, "reason", "callback_gone", n.GivenUp.Load),
+		counter(downlinks, fate, "result", "sent", n.DownlinksSent.Load),
+		counter(downlinks, fate, "result", "failed", n.DownlinksFailed.Load),
+		gauge("thingwire_sigfox_pending", "Deliveries of Sigfox callbacks that are owed: on their way, or to be tried again.", func() float64 { return float64(n.Pending.Load()) }),
+	}
 }
 
 func tally(name, help string, t *gateway.Tally) []prometheus.Collector {

@@ -36,6 +36,7 @@ type rooms struct {
 	journal   *journal.Journal
 	broker    *broker.Broker
 	gateway   *gateway.Gateway
+	fox       sigfoxRooms
 	control   *control.Handler
 	planes    planes
 	health    health
@@ -197,8 +198,8 @@ func (r *rooms) openBroker(ctx context.Context, log *slog.Logger) (err error) {
 	return err
 }
 
-// openDoors makes the gateway, which has no listeners yet, and the control plane.
-func (r *rooms) openDoors(_ context.Context, log *slog.Logger) error {
+// openDoors makes the gateway, which has no listeners yet, the control plane, and the Sigfox backend beside it.
+func (r *rooms) openDoors(ctx context.Context, log *slog.Logger) error {
 	r.gateway = gateway.New(gateway.Config{
 		Broker: r.broker, Registry: r.registry, Authority: r.authority, Log: log, Journal: r.journal, HTTP: r.front(log),
 		Guard: r.guard, MayUpgrade: r.mayUpgrade(log),
@@ -213,7 +214,12 @@ func (r *rooms) openDoors(_ context.Context, log *slog.Logger) error {
 		Connectivity: r.broker.Connectivity, Log: log,
 	})
 	r.control.Mount(journalPath, &journalAPI{journal: r.journal, log: log})
-	r.control.Mount(privatePrefix, privateAPI(r.cfg, r.broker, log))
+	private := privateAPI(r.cfg, r.broker, log)
+	r.control.Mount(sigfoxPrefix+"template", private) // of the stack: the backend, which has the rest, does not know it
+	if err := r.openSigfox(ctx, log); err != nil {
+		return err
+	}
+	r.control.Mount(privatePrefix, private)
 	r.openPlanes(log)
 	return nil
 }

@@ -54,6 +54,14 @@ var rooms = []room{
 		"broker knows messages, not packets (mqtt), and is handed callers whose policies are compiled (registry)",
 	},
 	{
+		"internal/sigfox/backend",
+		[]string{
+			"internal/fault", "internal/journal", "internal/sigfox/delivery", "internal/sigfox/payload", "internal/sigfox/template",
+			"internal/store", "internal/store/documents",
+		},
+		"backend is Sigfox's durable state and what drives it: it is handed a sender, and knows neither HTTP nor MQTT",
+	},
+	{
 		"internal/awsapi",
 		[]string{"internal/fault", "internal/iam", "internal/policy", "internal/sigv4"},
 		"awsapi is the wire that HTTP doors share: it knows who signed and how answers look, not what is asked",
@@ -72,6 +80,24 @@ var rooms = []room{
 		"internal/dataplane",
 		[]string{"internal/awsapi", "internal/broker", "internal/fault", "internal/journal", "internal/policy", "internal/topic"},
 		"dataplane is a door: it decodes requests of iot-data, calls the broker and encodes; it sees no packets and no sockets",
+	},
+	{
+		"internal/sigfox/delivery",
+		[]string{"internal/fault", "internal/sigv4"},
+		"delivery sends what is rendered and says what became of it: it knows no devices, templates, stores or retries",
+	},
+	{
+		"internal/sigfox/receive",
+		[]string{
+			"internal/broker", "internal/fault", "internal/journal", "internal/policy", "internal/sigfox/payload", "internal/sigfox/template",
+			"internal/store", "internal/store/documents",
+		},
+		"receive is a door: it takes callbacks of a real Sigfox backend to the broker, and knows nothing of the one beside it",
+	},
+	{
+		"internal/sigfox/rest",
+		[]string{"internal/awsapi", "internal/fault", "internal/iam", "internal/sigfox/backend"},
+		"rest is a door: it decodes, calls, encodes; a rule of Sigfox's belongs to the backend",
 	},
 	{"internal/server", []string{"internal/..."}, "server builds the rooms and runs them; it may see all of internal and nothing public"},
 	{"device", nil, "device is for programs on devices: it knows nothing of the server and so is an honest witness of it"},
@@ -118,12 +144,12 @@ var walls = []wall{
 	{"testing", []string{"internal/store/storetest", "thingwiretest"}, "testing in a binary drags its flags along"},
 	{
 		"net/http",
-		[]string{"internal/sigv4", "internal/awsapi", "internal/gateway", "internal/control", "internal/dataplane", "internal/server", "cmd/thingwire", "device", "thingwiretest"},
-		"HTTP ends at the doors",
+		[]string{"internal/sigv4", "internal/awsapi", "internal/gateway", "internal/control", "internal/dataplane", "internal/sigfox/delivery", "internal/sigfox/receive", "internal/sigfox/rest", "internal/server", "cmd/thingwire", "device", "thingwiretest"},
+		"HTTP ends at the doors; callbacks leave by one of them",
 	},
 	{
 		"crypto/tls",
-		[]string{"internal/registry", "internal/gateway", "internal/control", "internal/server", "cmd/thingwire", "device", "thingwiretest"},
+		[]string{"internal/registry", "internal/gateway", "internal/control", "internal/sigfox/delivery", "internal/server", "cmd/thingwire", "device", "thingwiretest"},
 		"TLS ends at the doors; the registry makes the certificates they show",
 	},
 	{

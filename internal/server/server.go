@@ -72,6 +72,7 @@ func (s *Server) Start() error {
 			return err
 		}
 	}
+	s.rooms.startSigfox(s.addrs)
 	if err := s.tell(); err != nil {
 		return err
 	}

@@ -106,11 +106,12 @@ class Process:
 class Server:
     """One data directory and the server that runs on it."""
 
-    def __init__(self, folder, listeners=None, flags=()):
+    def __init__(self, folder, listeners=None, flags=(), env=None):
         self.folder = pathlib.Path(folder)
         self.data = self.folder / "data"
         self.listeners = {**LISTENERS, **(listeners or {})}
         self.flags = list(flags)
+        self.env = {**os.environ, **(env or {})}
         self.process = None
         self.logs = []
 
@@ -118,7 +119,7 @@ class Server:
         argv = [BINARY, "serve", "--data-dir", self.data]
         for name, address in self.listeners.items():
             argv += ["--listen-" + name, address]
-        self.process = Process(argv + self.flags, cwd=self.folder)
+        self.process = Process(argv + self.flags, cwd=self.folder, env=self.env)
 
     def die_starting(self, after):
         """A start that is killed after so many seconds, however far it has come."""

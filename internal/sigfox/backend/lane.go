@@ -1,0 +1,470 @@
+package backend
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/thingwire/thingwire/internal/store/documents"
+)
+
+// Bounds of what is under way at the same time.
+const (
+	// directPerLane and storedPerLane are deliveries of one callback: new ones from memory, and those that were read from
+	// the store. A callback that hangs with all of its old ones still takes new ones.
+	directPerLane = 32
+	storedPerLane = 32
+	// wellAtOnce are deliveries of all callbacks whose last use succeeded, sickAtOnce those of the others: however many
+	// hang, the ones that answer have their places.
+	wellAtOnce = 256
+	sickAtOnce = 128
+	// readAhead is how many debts a lane reads at a time.
+	readAhead = 128
+)
+
+// lanes are the ways out, one per callback that is owed something.
+type lanes struct {
+	b          *Backend
+	well, sick chan struct{}
+
+	mu     sync.Mutex
+	by     map[string]*lane
+	closed bool
+	work   sync.WaitGroup // pulls and deliveries
+}
+
+// lane is the way out of one callback.
+type lane struct {
+	b        *Backend
+	all      *lanes
+	callback string
+	stored   chan struct{} // places of debts that were read from the store
+
+	mu      sync.Mutex
+	busy    map[string]struct{} // keys of debts that are under way or have a place
+	direct  int                 // of them, those that came from memory
+	debts   int                 // in the store, or on their way there
+	cursor  string              // debts up to this key were taken
+	ended   map[string]struct{} // while debts are read: keys that were released meanwhile, which the reader may still see
+	lowest  string              // while debts are read: the lowest key that came meanwhile, which it may not see
+	next    time.Time           // when the timer rings, zero if it is not set
+	timer   *time.Timer
+	pulling bool
+	again   bool // something came while it was pulling
+	state   callbackState
+	until   time.Time // end of the second that a batch gathers
+}
+
+func openLanes(b *Backend) *lanes {
+	return &lanes{b: b, by: map[string]*lane{}, well: make(chan struct{}, wellAtOnce), sick: make(chan struct{}, sickAtOnce)}
+}
+
+// of is the lane of a callback, made at its first use.
+func (s *lanes) of(callback string) *lane {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.by[callback]
+	if l == nil {
+		l = &lane{b: s.b, all: s, callback: callback, stored: make(chan struct{}, storedPerLane), busy: map[string]struct{}{}}
+		if state, err := s.b.loadCallbackState(s.b.ctx, callback); err == nil {
+			l.state = *state
+		}
+		s.by[callback] = l
+	}
+	return l
+}
+
+// peek is the lane of a callback, nil if it has none.
+func (s *lanes) peek(callback string) *lane {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.by[callback]
+}
+
+// forget drops the lane of a callback that is gone, unless it is owed something.
+func (s *lanes) forget(callback string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.by[callback]
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.debts == 0 {
+		delete(s.by, callback)
+	}
+}
+
+// owed is how many deliveries a callback waits for.
+func (s *lanes) owed(callback string) int {
+	l := s.peek(callback)
+	if l == nil {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.debts
+}
+
+// restore finds the callbacks that are owed something, with one look at the store for each of them, and counts their debts.
+func (s *lanes) restore(ctx context.Context) error {
+	after := ""
+	for {
+		found := ""
+		for d, err := range s.b.cfg.Store.List(ctx, dueBucket, "", after, 1) {
+			if err != nil {
+				return err
+			}
+			found = d.Key
+		}
+		callback, _, ok := dueOf(found)
+		switch {
+		case found == "":
+			return nil
+		case !ok:
+			after = found // check names it
+			continue
+		}
+		l := s.of(callback)
+		for _, err := range s.b.cfg.Store.List(ctx, dueBucket, callback+"/", "", 0) {
+			if err != nil {
+				return err
+			}
+			l.debts++
+		}
+		s.b.counts.Pending.Add(int64(l.debts))
+		after = callback + "/\xff"
+	}
+}
+
+// start lets all look at what they owe.
+func (s *lanes) start() {
+	s.mu.Lock()
+	all := slices.Collect(maps.Values(s.by))
+	s.mu.Unlock()
+	for _, l := range all {
+		l.expect("", time.Time{})
+	}
+}
+
+// begin takes part in the work unless the backend is closing; who took part says so with s.work.Done.
+func (s *lanes) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.work.Add(1)
+	}
+	return !s.closed
+}
+
+// close lets no more begin, gives what is under way some time, and waits for its end.
+func (s *lanes) close(patience time.Duration, cancel func()) {
+	s.mu.Lock()
+	s.closed = true
+	for _, l := range s.by {
+		l.mu.Lock()
+		if l.timer != nil {
+			l.timer.Stop()
+		}
+		l.mu.Unlock()
+	}
+	s.mu.Unlock()
+	stop := time.AfterFunc(patience, cancel) // what is cancelled stays owed
+	defer stop.Stop()
+	s.work.Wait()
+}
+
+// places are those that the lane's deliveries take, for the callback as it is now.
+func (l *lane) places() chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.state.Dead {
+		return l.all.sick
+	}
+	return l.all.well
+}
+
+// full reports whether as many deliveries are owed as may be.
+func (l *lane) full() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.debts >= l.b.cfg.maxDebts
+}
+
+// admit counts a debt that is about to be committed. With now it keeps a place, if there is one, so that the delivery
+// begins from memory as soon as the debt is durable.
+func (l *lane) admit(key string, now bool) (direct bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.debts++
+	l.b.counts.Pending.Add(1)
+	if !now || l.direct >= directPerLane {
+		return false
+	}
+	l.direct++
+	l.busy[key] = struct{}{}
+	return true
+}
+
+// committed lets the delivery begin that admit counted, or forgets it.
+func (l *lane) committed(i *item, direct bool, err error) {
+	if err != nil {
+		l.settled(1)
+	}
+	switch {
+	case direct && err == nil && l.all.begin():
+		go func() {
+			defer l.all.work.Done()
+			var left []*item
+			if places, ok := l.take(); ok {
+				left = l.b.deliver(l, []*item{i})
+				<-places
+			}
+			l.release(true, i)
+			l.postpone(left)
+		}()
+	case direct:
+		l.release(true, i)
+	case err == nil:
+		l.expect(i.key, i.due)
+	}
+}
+
+// take waits for a place; not ok when the backend closes. A callback that died meanwhile waits among the others that did.
+func (l *lane) take() (places chan struct{}, ok bool) {
+	for {
+		places = l.places()
+		select {
+		case places <- struct{}{}:
+		case <-l.b.ctx.Done():
+			return nil, false
+		}
+		if places == l.places() {
+			return places, true
+		}
+		<-places
+	}
+}
+
+// settled counts debts that are paid or moved away.
+func (l *lane) settled(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.debts -= n
+	l.b.counts.Pending.Add(-int64(n))
+}
+
+// postpone comes back to deliveries whose outcome could not be kept.
+func (l *lane) postpone(items []*item) {
+	for _, i := range items {
+		l.expect(i.key, time.Now().Add(l.b.cfg.Again))
+	}
+}
+
+// release ends what is under way.
+func (l *lane) release(direct bool, items ...*item) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, i := range items {
+		delete(l.busy, i.key)
+		if l.ended != nil {
+			l.ended[i.key] = struct{}{}
+		}
+	}
+	if direct {
+		l.direct -= len(items)
+	}
+}
+
+// expect makes sure that the debt of a key is looked at when it is due. An empty key is whatever is in the store.
+func (l *lane) expect(key string, due time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.back(key)
+	if l.ended != nil && key != "" && (l.lowest == "" || key < l.lowest) {
+		l.lowest = key
+	}
+	l.ring(due)
+}
+
+// back takes the cursor below a key. The caller holds the lane.
+func (l *lane) back(key string) {
+	if key != "" && key <= l.cursor {
+		l.cursor = key[:len(key)-1] // sorts before it, and behind what is lower but for its nearest neighbours
+	}
+}
+
+// ring sets the timer to a time, unless it rings before. The caller holds the lane.
+func (l *lane) ring(due time.Time) {
+	wait := time.Until(due)
+	if wait <= 0 {
+		l.again = true
+		l.startPull()
+		return
+	}
+	if !l.next.IsZero() && !due.Before(l.next) {
+		return
+	}
+	l.next = due
+	if l.timer == nil {
+		l.timer = time.AfterFunc(wait, l.rang)
+		return
+	}
+	l.timer.Reset(wait)
+}
+
+func (l *lane) rang() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next = time.Time{}
+	l.again = true
+	l.startPull()
+}
+
+// startPull starts the one goroutine that reads debts. The caller holds the lane.
+func (l *lane) startPull() {
+	if l.pulling || !l.all.begin() {
+		return
+	}
+	l.pulling = true
+	go func() {
+		defer l.all.work.Done()
+		for l.pull() {
+		}
+	}()
+}
+
+// pull takes a page of debts that are due and lets their deliveries begin. It reports whether there is more to do.
+func (l *lane) pull() (more bool) {
+	l.mu.Lock()
+	after := l.cursor
+	l.again = false
+	l.ended, l.lowest = map[string]struct{}{}, ""
+	l.mu.Unlock()
+	page, err := l.read(after)
+	if err != nil {
+		l.b.cannot("read", l, err)
+		l.claim(nil, after)
+		page.next = time.Now().Add(l.b.cfg.Again)
+	}
+	for group := range groups(page.mine, page.batch) {
+		if !l.send(group) {
+			return l.rest(time.Time{}, false) // the backend closes
+		}
+	}
+	return l.rest(page.next, page.full)
+}
+
+// rest ends the pulling, unless there is more.
+func (l *lane) rest(next time.Time, more bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if (more || l.again) && l.b.ctx.Err() == nil {
+		return true
+	}
+	l.pulling = false
+	if !next.IsZero() {
+		l.ring(next)
+	}
+	return false
+}
+
+// page is what a lane reads at a time.
+type page struct {
+	mine  []*item   // debts that are due and not under way
+	batch bool      // its callback takes batches
+	full  bool      // there may be more of them
+	next  time.Time // when the first is due that is not, zero for none
+}
+
+// read gives the debts behind a key.
+func (l *lane) read(after string) (p page, err error) {
+	prefix, now := l.callback+"/", time.Now()
+	last, n := after, 0
+	var found []*item
+	for d, err := range l.b.cfg.Store.List(l.b.ctx, dueBucket, prefix, after, readAhead) {
+		if err != nil {
+			return p, err
+		}
+		_, due, ok := dueOf(d.Key)
+		if ok && due.After(now) {
+			p.next = due
+			break
+		}
+		last = d.Key
+		n++
+		one, err := documents.Decode[debt](dueBucket, d)
+		if err != nil || !ok {
+			l.b.log.Error("sigfox: a delivery that is owed cannot be read", slog.String("key", d.Key), slog.Any("err", err))
+			continue // check names it
+		}
+		found = append(found, &item{debt: *one, callback: l.callback, key: d.Key, due: due})
+	}
+	p.full = n == readAhead
+	if len(found) > 0 {
+		c, err := l.b.callback(l.b.ctx, found[0].DeviceType, l.callback)
+		if err != nil {
+			return p, err
+		}
+		p.batch = c != nil && c.Channel == ChannelBatch
+	}
+	p.mine = l.claim(found, last)
+	return p, nil
+}
+
+// claim takes the debts that nobody else has, or had, under way, and moves the cursor.
+func (l *lane) claim(found []*item, last string) []*item {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	mine := found[:0]
+	for _, i := range found {
+		_, taken := l.busy[i.key]
+		_, over := l.ended[i.key]
+		if !taken && !over {
+			l.busy[i.key] = struct{}{}
+			mine = append(mine, i)
+		}
+	}
+	l.cursor = last
+	l.back(l.lowest)
+	l.ended = nil
+	return mine
+}
+
+// send waits for a place and lets the delivery of a group begin; false when the backend closes.
+func (l *lane) send(group []*item) bool {
+	select {
+	case l.stored <- struct{}{}:
+	case <-l.b.ctx.Done():
+		l.release(false, group...)
+		return false
+	}
+	places, ok := l.take()
+	if !ok || !l.all.begin() {
+		l.release(false, group...)
+		return false
+	}
+	go func() {
+		defer l.all.work.Done()
+		left := l.b.deliver(l, group)
+		l.release(false, group...)
+		l.postpone(left)
+		<-places
+		<-l.stored
+	}()
+	return true
+}
+
+// window is when the second ends in which a batch gathers what comes now.
+func (l *lane) window(now time.Time) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.until.After(now) {
+		l.until = now.Add(l.b.scaled(batchWindow)).Truncate(time.Millisecond)
+	}
+	return l.until
+}
