@@ -106,7 +106,7 @@ func closeCut(t *testing.T, b *Backend, s *pebble.Store) {
 	}
 }
 
-// cutWorkload sets up a device type in peace, and cuts from the first frame on.
+// cutWorkload sets up a device type with a device and callbacks, and sends frames.
 func cutWorkload(t *testing.T, c *cutter, cfg Config) {
 	b, s := openCut(t, errorfs.Wrap(c.disk, c), cfg)
 	b.Start()
@@ -121,9 +121,6 @@ func cutWorkload(t *testing.T, c *cutter, cfg Config) {
 	w.callback(Callback{Body: "{seqNumber}"})
 	w.asked(Callback{})
 	w.acknowledged()
-	c.mu.Lock()
-	c.cuts = nil
-	c.mu.Unlock()
 	var senders sync.WaitGroup
 	for n := range 3 {
 		senders.Go(func() {

@@ -48,8 +48,8 @@ type life struct {
 	Day       string    `json:"day,omitempty"` // UTC day that the two counts are of
 	Uplinks   int       `json:"uplinks"`
 	Downlinks int       `json:"downlinks"`
-	Watched   bool      `json:"watched,omitempty"` // a timer looks at its silence
-	Silent    bool      `json:"silent,omitempty"`  // its silence was told, and it said nothing since
+	Watch     time.Time `json:"watch,omitzero"`   // when a timer looks at its silence; zero when none does
+	Silent    bool      `json:"silent,omitempty"` // its silence was told, and it said nothing since
 }
 
 // unborn is the life of a device that sent nothing yet; its sequence begins at 0.

@@ -191,6 +191,9 @@ func (b *Backend) EditDeviceType(ctx context.Context, id string, change func(*De
 	if fault.Is(err, fault.Conflict) {
 		return nil, nameTaken(t.Name)
 	}
+	if err == nil && t.KeepAlive != old.KeepAlive {
+		err = b.rewatch(ctx, &t)
+	}
 	return &t, err
 }
 

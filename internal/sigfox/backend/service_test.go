@@ -67,6 +67,33 @@ func TestSilence(t *testing.T) {
 	})
 }
 
+// A keep-alive that changes counts from the last message on, for devices that sent one before there was any, too.
+func TestKeepAliveThatChanges(t *testing.T) {
+	bubble(t, Config{}, func(w *world) {
+		keepAlive := func(d time.Duration) {
+			w.Helper()
+			_, err := w.EditDeviceType(w.Context(), w.kind.ID, func(t *DeviceType) error { t.KeepAlive = int(d / time.Second); return nil })
+			w.must(err)
+		}
+		w.callback(Callback{Type: 2, Body: "{info}"})
+		w.uplink("")
+		w.after(10 * time.Minute)
+		keepAlive(10 * time.Hour)
+		keepAlive(2 * time.Hour)
+		w.want("timers", w.docs(timersBucket), 2)
+		w.after(3 * time.Hour)
+		w.want("requests", w.requests(), "2h0m0s No message received since 2000-01-01T00:00:00Z")
+		w.uplink("")
+		keepAlive(0)
+		w.after(24 * time.Hour)
+		w.want("told", len(w.receiver.all()), 1)
+		keepAlive(time.Hour) // which is over long since
+		w.after(time.Second)
+		w.want("told", len(w.receiver.all()), 2)
+		w.want("timers", w.docs(timersBucket), 0)
+	})
+}
+
 // An ERROR callback that fails is tried again and listed, though no message belongs to it.
 func TestSilenceThatCannotBeTold(t *testing.T) {
 	bubble(t, Config{}, func(w *world) {

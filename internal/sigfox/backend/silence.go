@@ -2,11 +2,14 @@ package backend
 
 import (
 	"context"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/sigfox/template"
+	"github.com/thingwire/thingwire/internal/store"
 )
 
 // listen looks at a device that has a keep-alive: one that sent something meanwhile is looked at again when it may be
@@ -52,15 +55,17 @@ func (b *Backend) listening(ctx context.Context, timer string, h *held) (*postin
 		return nil, err
 	}
 	l := h.life
+	if text, _, _ := strings.Cut(timer, "/"); text != timeKey(l.Watch) {
+		return p, nil // another timer has taken its place
+	}
 	due := l.Heard.Add(b.silence(&t.DeviceType))
+	l.Watch = time.Time{}
 	switch {
 	case t.KeepAlive == 0:
-		l.Watched = false
 	case due.After(p.now):
-		p.timer(due, silentTimer+deviceKey(d.ID))
-		return p, nil
+		p.watch(h, due)
 	default:
-		l.Watched, l.Silent = false, true
+		l.Silent = true
 		for _, c := range t.firing(template.Error) {
 			p.oweTo(c, &debt{DeviceType: t.ID, Device: d.ID, Time: p.now.UTC().Truncate(time.Millisecond), Facts: facts{
 				"device": d.ID, "deviceTypeId": t.ID, "time": strconv.FormatInt(p.now.Unix(), 10), "severity": "ERROR",
@@ -70,4 +75,57 @@ func (b *Backend) listening(ctx context.Context, timer string, h *held) (*postin
 	}
 	p.put(livesBucket, deviceKey(d.ID), l)
 	return p, nil
+}
+
+// watch sets the timer that looks at a device's silence. The caller holds the device, and writes its life.
+func (p *posting) watch(h *held, due time.Time) {
+	h.life.Watch = due.UTC().Truncate(time.Millisecond)
+	p.timer(h.life.Watch, silentTimer+deviceKey(h.id))
+}
+
+// rewatchAtOnce is how many devices are in use at the same time while their timers are set anew.
+const rewatchAtOnce = 256
+
+// rewatch sets the timers of a device type's devices anew, after its keep-alive has changed.
+func (b *Backend) rewatch(ctx context.Context, t *DeviceType) error {
+	keys, err := b.keys(ctx, typeDevicesBucket, t.ID+"/")
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(keys, rewatchAtOnce) {
+		if err := b.rewatchSome(ctx, t, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *Backend) rewatchSome(ctx context.Context, t *DeviceType, keys []string) error {
+	var last *store.Ticket // commits become durable in their order
+	now := time.Now()
+	for _, key := range keys {
+		h, err := b.hot.hold(ctx, strings.TrimLeft(key[len(t.ID)+1:], "0"))
+		if err != nil {
+			return err
+		}
+		defer h.drop() // when its commit was answered
+		if l := h.life; t.KeepAlive > 0 && !l.Heard.IsZero() && !l.Silent {
+			due := l.Heard.Add(b.silence(t))
+			if due.Before(now) {
+				due = now
+			}
+			p := b.post(now)
+			p.watch(h, due)
+			p.put(livesBucket, deviceKey(h.id), l)
+			p.hand()
+			last = p.ticket
+		}
+		h.unlock()
+	}
+	if last == nil {
+		return nil
+	}
+	err := last.Wait()
+	b.clock.expect(now) // it finds what is due first
+	return err
 }

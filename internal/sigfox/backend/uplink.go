@@ -74,9 +74,8 @@ func (b *Backend) accept(ctx context.Context, h *held, f *Frame) (*Message, *pos
 			return nil, nil, err
 		}
 	}
-	if t.KeepAlive > 0 && !h.life.Watched {
-		h.life.Watched = true
-		p.timer(now.Add(p.b.silence(&t.DeviceType)), silentTimer+deviceKey(d.ID))
+	if t.KeepAlive > 0 && h.life.Watch.IsZero() {
+		p.watch(h, now.Add(b.silence(&t.DeviceType)))
 	}
 	p.put(messagesBucket, m.key(), m)
 	p.put(livesBucket, deviceKey(d.ID), h.life)

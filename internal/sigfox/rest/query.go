@@ -113,13 +113,23 @@ type paged struct {
 func list[T any](c *call, data []T, next string) error {
 	out := listed[T]{Data: append([]T{}, data...)}
 	if next != "" {
-		q := url.Values{}
-		maps.Copy(q, c.query.Values)
+		q := c.query.copy()
 		q.Del("offset")
 		q.Set("pageId", next)
-		out.Paging.Next = c.base() + c.r.URL.EscapedPath() + "?" + q.Encode()
+		out.Paging.Next = c.address(q)
 	}
 	return c.answer(200, out)
+}
+
+func (q query) copy() url.Values {
+	out := url.Values{}
+	maps.Copy(out, q.Values)
+	return out
+}
+
+// address is the path that was asked for with another query, as the client calls it.
+func (c *call) address(q url.Values) string {
+	return c.base() + c.r.URL.EscapedPath() + "?" + q.Encode()
 }
 
 // collect reads a list with read until limit entries behind the offset are wanted ones.
