@@ -55,6 +55,7 @@ clients: build ## the foreign clients against a real server
 	clients/node/run
 	clients/go/run
 	clients/java/run
+	clients/terraform/run
 
 ci: ## what CI runs, nothing else
 	bash .ci/run

@@ -13,8 +13,8 @@ import (
 )
 
 // What Terraform's AWS provider calls for its resources, in its order: create, read back (which is also what an import
-// does), tags, change, read, delete, and read what is gone. The provider itself is not to be had from the registries that
-// builds use; these are the calls of its internal/service/iot, and the words of refusals on which it tries again.
+// does), tags, change, read, delete, and read what is gone. An old provider runs in clients/terraform; these are the calls of
+// today's internal/service/iot, and the words of refusals on which it tries again.
 
 func tags(of map[string]string) (list []types.Tag) {
 	for _, key := range slices.Sorted(maps.Keys(of)) {

@@ -90,7 +90,7 @@ def test_the_life_of_a_thing_type(iot, unique):
     assert iot.list_thing_types(thingTypeName=bulb)["thingTypes"][0]["thingTypeMetadata"]["deprecationDate"].year > 2020
     with pytest.raises(iot.exceptions.InvalidRequestException):
         iot.create_thing(thingName=unique("lamp"), thingTypeName=bulb)
-    with pytest.raises(iot.exceptions.InvalidRequestException, match="five minutes"):
+    with pytest.raises(iot.exceptions.InvalidRequestException, match="Please wait for 5 minutes"):
         iot.delete_thing_type(thingTypeName=bulb)
     iot.deprecate_thing_type(thingTypeName=bulb, undoDeprecate=True)
     iot.create_thing(thingName=unique("lamp"), thingTypeName=bulb)

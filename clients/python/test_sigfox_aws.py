@@ -96,6 +96,49 @@ def test_one_session_for_many(sending_to):
     assert all(r.verify(SESSION.secret, SESSION.token) for r in got if r.path != "/")
 
 
+def test_a_session_that_is_over(sending_to):
+    """The data plane refuses the kept credentials: they are dropped, the role is assumed anew, the message arrives."""
+    over = []
+
+    def refuse_the_second(request):
+        if request.path != "/" and len(over) < 2:
+            over.append(request)
+            if len(over) == 2:
+                return 403, {"x-amzn-ErrorType": "ExpiredTokenException"}, b'{"message":"The security token is expired"}'
+        return answer(request)
+
+    with Capture(refuse_the_second) as capture:
+        sigfox = sending_to(capture.url)
+        sigfox.aws_callback()
+        for _ in range(2):
+            sigfox.uplink()
+            message = sigfox.settled()
+            assert (message["arrow"], message["results"][0]["attempts"]) == ("green", 1)
+        assert [r.path == "/" for r in capture.wait(5)] == [True, False, False, True, False]
+
+
+@pytest.mark.parametrize("who", ["STS", "the data plane"])
+def test_throttled(sending_to, who):
+    """Too many requests: a retry later, and the word for it meanwhile."""
+    refusals = []
+
+    def throttle(request):
+        if (request.path == "/") == (who == "STS") and not refusals:
+            refusals.append(request)
+            if who == "STS":
+                return 400, {}, b"<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>"
+            return 429, {"x-amzn-ErrorType": "ThrottlingException"}, b'{"message":null}'
+        return answer(request)
+
+    with Capture(throttle) as capture:
+        sigfox = sending_to(capture.url)
+        sigfox.aws_callback()
+        sigfox.uplink()
+        (result,) = sigfox.settled()["results"]
+    assert (result["arrow"], result["attempts"], result["latest"]["status"]) == ("green", 2, 200)
+    assert (result["first"]["status"], result["first"]["info"]) == (429, "ThrottlingException")
+
+
 class Moto:
     """moto's server with a role in it that trusts everybody."""
 

@@ -78,6 +78,14 @@ func checkName(what, name string) error {
 	return nil
 }
 
+// CheckStack holds what names a stack, a name or an id, against its pattern.
+func CheckStack(nameOrID string) error {
+	if strings.HasPrefix(nameOrID, "arn:") && len(nameOrID) <= 1600 {
+		return nil
+	}
+	return checkName("stackName", nameOrID)
+}
+
 // noStack is in the words that tools look for.
 func noStack(name string) error {
 	return invalid("Stack with id %s does not exist", plain(name))

@@ -71,8 +71,8 @@ type resourceChangeMember struct {
 	Details            xmlList[string]
 }
 
-func changesOf(s *cloudformation.ChangeSet) (list xmlList[changeMember]) {
-	for _, rc := range s.Changes {
+func changesOf(changes []cloudformation.ResourceChange) (list xmlList[changeMember]) {
+	for _, rc := range changes {
 		m := resourceChangeMember{
 			Action: rc.Action, LogicalResourceID: rc.LogicalID, PhysicalResourceID: rc.PhysicalID, ResourceType: rc.Type,
 		}
@@ -96,6 +96,10 @@ func describeChangeSet(c *queryCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	changes, next, err := cutTokens(c, s.Changes, func(rc cloudformation.ResourceChange) string { return rc.LogicalID })
+	if err != nil {
+		return nil, err
+	}
 	status, execution := setStatus(s)
 	return struct {
 		ChangeSetName           string
@@ -111,11 +115,12 @@ func describeChangeSet(c *queryCall) (any, error) {
 		Capabilities            xmlList[string]
 		Tags                    xmlList[iam.Tag]
 		Changes                 xmlList[changeMember]
+		NextToken               string `xml:",omitempty"`
 		IncludeNestedStacks     bool
 	}{
 		ChangeSetName: s.Name, ChangeSetID: s.ID, StackName: s.StackName, StackID: s.StackID, Description: s.Description,
 		Parameters: parametersOf(s.Template, s.Parameters), CreationTime: s.Created, ExecutionStatus: execution, Status: status,
-		StatusReason: s.Reason, Capabilities: xmlList[string]{s.Capabilities}, Tags: xmlList[iam.Tag]{s.Tags}, Changes: changesOf(s),
+		StatusReason: s.Reason, Capabilities: xmlList[string]{s.Capabilities}, Tags: xmlList[iam.Tag]{s.Tags}, Changes: changesOf(changes), NextToken: next,
 	}, nil
 }
 
@@ -125,6 +130,10 @@ func listChangeSets(c *queryCall) (any, error) {
 		return nil, err
 	}
 	sets, err := c.stacks().ChangeSets(c.Context(), st)
+	if err != nil {
+		return nil, err
+	}
+	sets, next, err := cutTokens(c, sets, func(s *cloudformation.ChangeSet) string { return s.ID })
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +147,10 @@ func listChangeSets(c *queryCall) (any, error) {
 		CreationTime            time.Time
 		Description             string `xml:",omitempty"`
 	}
-	out := struct{ Summaries xmlList[summary] }{}
+	out := struct {
+		Summaries xmlList[summary]
+		NextToken string `xml:",omitempty"`
+	}{NextToken: next}
 	for _, s := range sets {
 		status, execution := setStatus(s)
 		out.Summaries.Members = append(out.Summaries.Members, summary{
@@ -157,7 +169,11 @@ func executeChangeSet(c *queryCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return struct{}{}, c.stacks().ExecuteChangeSet(c.Context(), c.may, c.stack, name, c.form["ClientRequestToken"], disabled)
+	token, err := c.requestToken()
+	if err != nil {
+		return nil, err
+	}
+	return struct{}{}, c.stacks().ExecuteChangeSet(c.Context(), c.may, c.stack, name, token, disabled)
 }
 
 func deleteChangeSet(c *queryCall) (any, error) {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -100,6 +101,17 @@ func (c *queryCall) inputs() ([]cloudformation.Input, error) {
 	return list, err
 }
 
+// requestToken is the member ClientRequestToken, "" if there is none (API reference, CreateStack).
+func (c *queryCall) requestToken() (string, error) {
+	token, given := c.form.optional("ClientRequestToken")
+	if given && !requestToken.MatchString(token) {
+		return "", invalid("clientRequestToken %q is none: 1 to 128 letters, digits and hyphens, no hyphen first", shortened(token))
+	}
+	return token, nil
+}
+
+var requestToken = regexp.MustCompile(`^[a-zA-Z0-9][-a-zA-Z0-9]{0,127}$`)
+
 // flag is a member that is true or false.
 func (f queryForm) flag(name string) (bool, error) {
 	switch v, given := f.optional(name); {
@@ -149,7 +161,10 @@ func (c *queryCall) tagsOrNil() (*[]iam.Tag, error) {
 }
 
 func createStack(c *queryCall) (_ any, err error) {
-	n := cloudformation.NewStack{Name: c.stack, Token: c.form["ClientRequestToken"]}
+	n := cloudformation.NewStack{Name: c.stack}
+	if n.Token, err = c.requestToken(); err != nil {
+		return nil, err
+	}
 	if n.Template, err = c.templateBody(); err != nil {
 		return nil, err
 	}
@@ -204,7 +219,10 @@ func (c *queryCall) onFailure() (cloudformation.OnFailure, error) {
 }
 
 func updateStack(c *queryCall) (_ any, err error) {
-	u := cloudformation.Update{Stack: c.stack, Token: c.form["ClientRequestToken"]}
+	u := cloudformation.Update{Stack: c.stack}
+	if u.Token, err = c.requestToken(); err != nil {
+		return nil, err
+	}
 	if u.Template, err = c.previousOr(); err != nil {
 		return nil, err
 	}
@@ -229,12 +247,19 @@ func deleteStack(c *queryCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	token, err := c.requestToken()
+	if err != nil {
+		return nil, err
+	}
 	switch mode := c.form["DeletionMode"]; mode {
 	case "", "STANDARD":
 	default:
+		if mode != "FORCE_DELETE_STACK" {
+			return nil, invalid("deletionMode is %q, STANDARD and FORCE_DELETE_STACK are allowed", shortened(mode))
+		}
 		return nil, fault.New(fault.Unsupported, "the DeletionMode %s is not implemented by Thingwire", shortened(mode)).WithRemedy("leave it out")
 	}
-	return nil, c.stacks().Delete(c.Context(), c.may, c.stack, c.form["ClientRequestToken"], retain)
+	return nil, c.stacks().Delete(c.Context(), c.may, c.stack, token, retain)
 }
 
 func updateTerminationProtection(c *queryCall) (any, error) {

@@ -189,7 +189,7 @@ func (c *queryCall) managedPolicy(words string) error {
 
 // listAttachedRolePolicies and listInstanceProfilesForRole answer with nothing: tools ask both before they delete a role.
 func listAttachedRolePolicies(c *queryCall) (any, error) {
-	if _, err := c.keys().GetRole(c.Context(), c.role); err != nil {
+	if err := c.emptyPage(); err != nil {
 		return nil, err
 	}
 	return struct {
@@ -199,7 +199,7 @@ func listAttachedRolePolicies(c *queryCall) (any, error) {
 }
 
 func listInstanceProfilesForRole(c *queryCall) (any, error) {
-	if _, err := c.keys().GetRole(c.Context(), c.role); err != nil {
+	if err := c.emptyPage(); err != nil {
 		return nil, err
 	}
 	return struct {
@@ -208,9 +208,24 @@ func listInstanceProfilesForRole(c *queryCall) (any, error) {
 	}{}, nil
 }
 
+// emptyPage checks what a list of a role's that is always empty is asked with.
+func (c *queryCall) emptyPage() error {
+	if _, err := c.page(); err != nil {
+		return err
+	}
+	if prefix, given := c.form.optional("PathPrefix"); given && !pathPrefix.MatchString(prefix) {
+		return invalid("pathPrefix %q is no path", shortened(prefix))
+	}
+	_, err := c.keys().GetRole(c.Context(), c.role)
+	return err
+}
+
 func tagRole(c *queryCall) (any, error) {
 	tags, err := c.form.tags()
 	if err != nil {
+		return nil, err
+	}
+	if err := c.form.needed("Tags", len(tags)); err != nil {
 		return nil, err
 	}
 	return nil, c.keys().TagRole(c.Context(), c.role, tags)
@@ -219,6 +234,9 @@ func tagRole(c *queryCall) (any, error) {
 func untagRole(c *queryCall) (any, error) {
 	keys, err := c.form.list("TagKeys")
 	if err != nil {
+		return nil, err
+	}
+	if err := c.form.needed("TagKeys", len(keys)); err != nil {
 		return nil, err
 	}
 	return nil, c.keys().UntagRole(c.Context(), c.role, keys)

@@ -184,6 +184,9 @@ func (c *queryCall) findStack() (string, error) {
 	case !given:
 		return "*", nil
 	}
+	if err := cloudformation.CheckStack(name); err != nil {
+		return "", err
+	}
 	c.stack = name
 	return c.stacks().ARN(c.Context(), name)
 }

@@ -140,6 +140,14 @@ func (f queryForm) structures(name string, fields ...string) ([]map[string]strin
 	return found, nil
 }
 
+// needed refuses a list that is not there. An empty one is.
+func (f queryForm) needed(name string, entries int) error {
+	if _, given := f.optional(name); !given && entries == 0 {
+		return missing(name)
+	}
+	return nil
+}
+
 // lacks refuses members of AWS's that Thingwire does not have, alone or as the beginning of a list or structure. An empty
 // one asks for nothing, it is how SDKs write an empty list, and neither does a false one.
 func (f queryForm) lacks(absent []string) error {

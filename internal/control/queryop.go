@@ -110,10 +110,10 @@ func identityOperations() []queryOperation {
 		{iamService, "ListUserPolicies", aboutUser, nil, listUserPolicies},
 		{iamService, "DeleteUserPolicy", aboutUser, nil, deleteUserPolicy},
 
-		{iamService, "CreateRole", aboutRole, []string{"PermissionsBoundary"}, createRole},
+		{iamService, "CreateRole", aboutRole, []string{"PermissionsBoundary", "MaxSigninSessionDuration"}, createRole},
 		{iamService, "GetRole", aboutRole, nil, getRole},
 		{iamService, "ListRoles", aboutRoles, nil, listRoles},
-		{iamService, "UpdateRole", aboutRole, nil, updateRole},
+		{iamService, "UpdateRole", aboutRole, []string{"MaxSigninSessionDuration"}, updateRole},
 		{iamService, "UpdateRoleDescription", aboutRole, nil, updateRoleDescription},
 		{iamService, "UpdateAssumeRolePolicy", aboutRole, nil, updateAssumeRolePolicy},
 		{iamService, "DeleteRole", aboutRole, nil, deleteRole},

@@ -229,3 +229,19 @@ func TestAssumeRoleAsksTheConnection(t *testing.T) {
 		}
 	}
 }
+
+// AssumeRole as the Sigfox cloud calls it: the trust policy parsed and decided, claims sealed.
+func BenchmarkAssumeRole(b *testing.B) {
+	b.ReportAllocs()
+	w := newWorld(b)
+	r := w.role("cloud", trusting(`{"AWS":"`+sigfox+`"}`, `{"StringEquals":{"sts:ExternalId":"ours"}}`))
+	key, _, err := w.ForeignRoot(sigfox)
+	w.must(err)
+	by, err := w.Identify(b.Context(), key, "")
+	w.must(err)
+	for b.Loop() {
+		if _, err := w.AssumeRole(b.Context(), by, by.Vars, iam.Assumption{RoleARN: r.ARN, SessionName: "s1", ExternalID: "ours"}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -65,6 +65,9 @@ func checkDocument(document string, kind policy.Kind) error {
 }
 
 func (ps *inlinePolicies) remove(name, of string) error {
+	if err := checkPolicyName(name); err != nil {
+		return err
+	}
 	i, there := ps.find(name)
 	if !there {
 		return noPolicy(name, of)
@@ -75,6 +78,9 @@ func (ps *inlinePolicies) remove(name, of string) error {
 
 // get gives a policy; of says whose it is, user or role.
 func (ps inlinePolicies) get(name, of string) (InlinePolicy, error) {
+	if err := checkPolicyName(name); err != nil {
+		return InlinePolicy{}, err
+	}
 	i, there := ps.find(name)
 	if !there {
 		return InlinePolicy{}, noPolicy(name, of)
@@ -132,9 +138,6 @@ func (d *Directory) PutUserPolicy(ctx context.Context, user, name, document stri
 
 // GetUserPolicy gives an inline policy.
 func (d *Directory) GetUserPolicy(ctx context.Context, user, name string) (InlinePolicy, error) {
-	if err := checkPolicyName(name); err != nil {
-		return InlinePolicy{}, err
-	}
 	u, _, err := d.loadUser(ctx, user)
 	if err != nil {
 		return InlinePolicy{}, err
@@ -153,9 +156,6 @@ func (d *Directory) ListUserPolicies(ctx context.Context, user string) ([]string
 
 // DeleteUserPolicy deletes an inline policy.
 func (d *Directory) DeleteUserPolicy(ctx context.Context, user, name string) error {
-	if err := checkPolicyName(name); err != nil {
-		return err
-	}
 	return d.changeUser(ctx, user, func(u *userDoc) ([]store.DocOp, error) {
 		return nil, u.Policies.remove(name, "user")
 	})

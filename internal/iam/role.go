@@ -158,10 +158,22 @@ func checkMaxSession(d time.Duration) error {
 }
 
 func checkDescription(text string) error {
-	if n := len([]rune(text)); n > maxDescription {
+	n := 0
+	for _, r := range text {
+		if !isDescriptionRune(r) {
+			return refuse(fault.Invalid, ErrValidation, "description has the character %q, which is none of Latin text", r)
+		}
+		n++
+	}
+	if n > maxDescription {
 		return refuse(fault.Invalid, ErrValidation, "description has %d characters, %d are allowed", n, maxDescription)
 	}
 	return nil
+}
+
+// isDescriptionRune is the pattern of IAM API reference, CreateRole, Description.
+func isDescriptionRune(r rune) bool {
+	return r == '\t' || r == '\n' || r == '\r' || ' ' <= r && r <= '~' || 0xA1 <= r && r <= 0xFF
 }
 
 func checkTrust(document string) error {

@@ -21,18 +21,36 @@ import (
 	"github.com/thingwire/thingwire/internal/store/pebble"
 )
 
-// format1 is a store as the first version that wrote format 1 left it when it was killed: a log to be replayed, sessions
-// of both protocols with messages that wait, a shared subscription, retained messages, shared bodies, trims, a dropped
-// queue, things, and access keys. With THINGWIRE_WRITE_FORMAT=1 the test writes it anew, for a new format in a new folder.
-const format1 = "testdata/format1"
+// formats are stores as the first version that wrote each format left it when it was killed: a log to be replayed,
+// sessions of both protocols with messages that wait, a shared subscription, retained messages, shared bodies, trims, a
+// dropped queue, things, and access keys. From format 2 on there are blocks, one of them half trimmed in a table and one
+// in the log. With THINGWIRE_WRITE_FORMAT=1 the test writes the last one anew, for a new format in a new folder.
+var formats = []struct {
+	dir   string
+	first []string // messages that each session was sent, from format 2 on in one group; the first is trimmed
+	later []string // the same in one group, after a restart
+}{
+	{"testdata/format1", formatMessages, []string{"three"}},
+	{"testdata/format2", formatMessages, []string{"three", "four", "five"}},
+}
 
-// A store of format 1 opens for ever, and nothing in it is lost.
-func TestFormat1Opens(t *testing.T) {
+var formatMessages = []string{"gone", "one", string(bytes.Repeat([]byte("shared "), 100))}
+
+// A store of any format opens for ever, and nothing in it is lost.
+func TestFormatsOpen(t *testing.T) {
 	if os.Getenv("THINGWIRE_WRITE_FORMAT") != "" {
-		writeFormat(t, format1)
+		writeFormat(t)
 	}
+	for _, format := range formats {
+		t.Run(filepath.Base(format.dir), func(t *testing.T) {
+			openFormat(t, format.dir, slices.Concat(format.first, format.later))
+		})
+	}
+}
+
+func openFormat(t *testing.T, from string, sent []string) {
 	dir := filepath.Join(t.TempDir(), "store")
-	if err := os.CopyFS(dir, os.DirFS(format1)); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
 		t.Fatal(err)
 	}
 	s, err := pebble.Open(pebble.Options{Dir: dir})
@@ -56,9 +74,9 @@ func TestFormat1Opens(t *testing.T) {
 			t.Fatalf("session %d: present %v, %v", i, present, err)
 		}
 		c.Start()
-		want := formatMessages()[1:]
+		want := sent[1:]
 		if i == 0 {
-			want = formatMessages()[2:] // it had acknowledged one
+			want = sent[2:] // it had acknowledged one
 		}
 		got.await(t, want)
 	}
@@ -73,11 +91,6 @@ func TestFormat1Opens(t *testing.T) {
 
 // formatExpiry is long: the store waits for years between its writing and a run of this test.
 const formatExpiry = 90 * 365 * 24 * time.Hour
-
-// formatMessages are those that each session was sent.
-func formatMessages() []string {
-	return []string{"gone", "one", string(bytes.Repeat([]byte("shared "), 100)), "three"}
-}
 
 func formatCaller(id string) *broker.Caller {
 	return broker.NewCaller("anonymous", id, policy.AllowAll(), &policy.Connection{ClientID: id, HasClientID: true})
@@ -94,8 +107,9 @@ func formatBroker(t *testing.T, s store.Store) *broker.Broker {
 	return b
 }
 
-// writeFormat makes the store that TestFormat1Opens reads.
-func writeFormat(t *testing.T, to string) {
+// writeFormat makes the last of the stores that TestFormatsOpen reads.
+func writeFormat(t *testing.T) {
+	format := formats[len(formats)-1]
 	dir := filepath.Join(t.TempDir(), "store")
 	s, err := pebble.Open(pebble.Options{Dir: dir})
 	if err != nil {
@@ -121,18 +135,20 @@ func writeFormat(t *testing.T, to string) {
 		}
 		c.Close(broker.Cause{Reason: broker.ConnectionLost})
 	}
-	sent := formatMessages()
-	for _, payload := range sent[:3] {
-		formatPublish(t, b, &broker.Message{Topic: "all/x", Payload: []byte(payload), QoS: 1})
-		formatPublish(t, b, &broker.Message{Topic: "shared/x", Payload: []byte(payload), QoS: 1})
+	var all, shared []*broker.Message
+	for _, payload := range format.first {
+		all = append(all, &broker.Message{Topic: "all/x", Payload: []byte(payload), QoS: 1})
+		shared = append(shared, &broker.Message{Topic: "shared/x", Payload: []byte(payload), QoS: 1})
 	}
+	formatPublish(t, b, all...)
+	formatPublish(t, b, shared...)
 	for id, err := range s.QueueIDs(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.Trim(id, 1)
 	}
-	formatAcknowledge(t, b, sent[1:3])
+	formatAcknowledge(t, b, format.first[1:])
 	b.Close()
 	if err := s.Close(); err != nil { // writes trims, and tables when it is opened again
 		t.Fatal(err)
@@ -141,7 +157,11 @@ func writeFormat(t *testing.T, to string) {
 		t.Fatal(err)
 	}
 	b = formatBroker(t, s)
-	formatPublish(t, b, &broker.Message{Topic: "all/x", Payload: []byte(sent[3]), QoS: 1})
+	all = nil
+	for _, payload := range format.later {
+		all = append(all, &broker.Message{Topic: "all/x", Payload: []byte(payload), QoS: 1})
+	}
+	formatPublish(t, b, all...)
 	formatPublish(t, b, &broker.Message{Topic: "kept", Payload: []byte("1"), QoS: 1, Retain: true, Props: &broker.Properties{
 		HasPayloadFormat: true, PayloadFormat: 1, ContentType: "text/plain", ResponseTopic: "r", CorrelationData: []byte("c"),
 		User: []broker.UserProperty{{Key: "k", Value: "v"}},
@@ -152,7 +172,7 @@ func writeFormat(t *testing.T, to string) {
 	}
 	c.Close(broker.Cause{Reason: broker.ConnectionLost})
 	b.Close()
-	if err := errors.Join(os.RemoveAll(to), s.Checkpoint(to), s.Close()); err != nil {
+	if err := errors.Join(os.RemoveAll(format.dir), s.Checkpoint(format.dir), s.Close()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -198,17 +218,22 @@ func formatThings(t *testing.T, s store.Store) {
 	}
 }
 
-func formatPublish(t *testing.T, b *broker.Broker, m *broker.Message) {
+// formatPublish publishes messages in one group.
+func formatPublish(t *testing.T, b *broker.Broker, ms ...*broker.Message) {
 	t.Helper()
 	done := make(chan struct{})
 	p := &broker.Batch{Done: func(*broker.Batch) { close(done) }}
-	d := p.Add()
-	d.Topic, d.Payload, d.QoS, d.Retain, d.Props = m.Topic, m.Payload, m.QoS, m.Retain, m.Props
+	for _, m := range ms {
+		d := p.Add()
+		d.Topic, d.Payload, d.QoS, d.Retain, d.Props = m.Topic, m.Payload, m.QoS, m.Retain, m.Props
+	}
 	if !b.Publish(formatCaller("publisher"), p) {
 		<-done
 	}
-	if p.Results[0] != nil {
-		t.Fatal(p.Results[0])
+	for _, err := range p.Results {
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/gateway"
 	"github.com/thingwire/thingwire/internal/sigfox/backend"
+	"github.com/thingwire/thingwire/internal/sigfox/receive"
 )
 
 // meters are the metrics of one server, in a registry of their own. The rooms count with atomic integers and know
@@ -64,6 +65,7 @@ func (r *rooms) openMetrics(_ context.Context, log *slog.Logger) error {
 	all = append(all, brokerMetrics(r.broker, r.fox.subscriptions)...)
 	all = append(all, gatewayMetrics(r.gateway.Counts())...)
 	all = append(all, sigfoxMetrics(r.fox.backend.Counts())...)
+	all = append(all, receiverMetrics(r.fox.receiver)...)
 	for _, c := range all {
 		if err := m.all.Register(c); err != nil {
 			return err
@@ -139,6 +141,17 @@ func gatewayMetrics(n *gateway.Counts) []prometheus.Collector {
 		all = append(all, counter(ends, ended, "reason", strings.ToLower(string(reason)), n.Disconnects[i].Load))
 	}
 	return all
+}
+
+func receiverMetrics(r *receive.Receiver) []prometheus.Collector {
+	const (
+		received = "thingwire_sigfox_received_total"
+		came     = "Callbacks that came to receiving endpoints, by result."
+	)
+	return []prometheus.Collector{
+		counter(received, came, "result", "accepted", r.Received),
+		counter(received, came, "result", "refused", r.Refused),
+	}
 }
 
 func sigfoxMetrics(n *backend.Counts) []prometheus.Collector {

@@ -74,7 +74,7 @@ func TestMetricsAreThereBeforeAnythingHappens(t *testing.T) {
 		"thingwire_deliveries_total": 1, "thingwire_strangers_total": 1, "thingwire_received_bytes_total": 1, "thingwire_sent_bytes_total": 1,
 		"thingwire_publishes_discarded_total": 1, "thingwire_connections": 1, "thingwire_sessions": 1, "thingwire_subscriptions": 1,
 		"thingwire_sigfox_uplinks_total": 2, "thingwire_sigfox_deliveries_total": 2, "thingwire_sigfox_retries_total": 1, "thingwire_sigfox_undelivered_total": 2,
-		"thingwire_sigfox_downlinks_total": 2, "thingwire_sigfox_pending": 1,
+		"thingwire_sigfox_downlinks_total": 2, "thingwire_sigfox_pending": 1, "thingwire_sigfox_received_total": 2,
 		"thingwire_console_refused_total": 1, "thingwire_store_degraded": 1, "thingwire_store_commit_seconds": 1, "thingwire_store_group_batches": 1,
 	} {
 		if ours[name] != n {

@@ -14,8 +14,8 @@ import (
 // longer than the timeout has timed out.
 const (
 	maxConnections = 256
-	maxIdle        = 128 // to one host
-	maxIdleAll     = 512
+	maxIdle        = maxConnections // to one host: what a burst has opened is not closed between two requests
+	maxIdleAll     = 4 * maxIdle
 	idleTime       = 90 * time.Second
 )
 

@@ -43,7 +43,7 @@ type Receiver struct {
 	// endpoints are replaced as a whole when one changes.
 	endpoints atomic.Pointer[map[string]*compiled]
 
-	received, refused atomic.Uint64
+	received, refused atomic.Int64
 }
 
 // Open reads the endpoints of a store.
@@ -88,8 +88,11 @@ func (r *Receiver) decode(d store.Doc) (*compiled, error) {
 	return r.compile(e.Endpoint, [secretSize]byte(e.Secret))
 }
 
-// Counts are how many callbacks were taken and how many refused since the start.
-func (r *Receiver) Counts() (received, refused uint64) { return r.received.Load(), r.refused.Load() }
+// Received and Refused are how many callbacks were taken and how many refused since the start.
+func (r *Receiver) Received() int64 { return r.received.Load() }
+
+// Refused is documented with Received.
+func (r *Receiver) Refused() int64 { return r.refused.Load() }
 
 func (r *Receiver) now() time.Time { return r.cfg.Now().UTC().Truncate(time.Millisecond) }
 

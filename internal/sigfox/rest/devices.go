@@ -93,24 +93,9 @@ func (q query) inGroup() bool {
 	return false
 }
 
-// byID refuses orders that lists are not kept in.
-func (q query) byID() error {
-	if q.Has("sort") && q.Get("sort") != "id" {
-		return wrong("query", "sort", "Thingwire lists in the order of ids: use id")
-	}
-	return nil
-}
-
 func listDevices(c *call) error {
-	f, err := c.query.fields(deviceFields)
+	f, p, offset, err := c.query.listing(deviceFields)
 	if err != nil {
-		return err
-	}
-	p, offset, err := c.query.page()
-	if err != nil {
-		return err
-	}
-	if err := c.query.byID(); err != nil {
 		return err
 	}
 	if !c.query.inGroup() {

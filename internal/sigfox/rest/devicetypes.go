@@ -41,15 +41,8 @@ func showType(t *backend.DeviceType, f fields) *deviceType {
 }
 
 func listTypes(c *call) error {
-	f, err := c.query.fields(typeFields)
+	f, p, offset, err := c.query.listing(typeFields)
 	if err != nil {
-		return err
-	}
-	p, offset, err := c.query.page()
-	if err != nil {
-		return err
-	}
-	if err := c.query.byID(); err != nil {
 		return err
 	}
 	if !c.query.inGroup() {

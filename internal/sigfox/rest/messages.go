@@ -117,11 +117,7 @@ func statusesOf(m *backend.Listed) (all []cbStatus) {
 }
 
 func listMessages(c *call) error {
-	f, err := c.query.fields(messageFields)
-	if err != nil {
-		return err
-	}
-	p, offset, err := c.query.page()
+	f, p, offset, err := c.query.listing(messageFields)
 	if err != nil {
 		return err
 	}
@@ -142,6 +138,48 @@ func listMessages(c *call) error {
 		data[i] = showMessage(&all[i], d.Name, f)
 	}
 	return list(c, data, next)
+}
+
+// listMessagesOfType lists the messages of all devices of a type.
+func listMessagesOfType(c *call) error {
+	f, p, offset, err := c.query.listing(messageFields)
+	if err != nil {
+		return err
+	}
+	var q backend.MessageQuery
+	if q.Since, q.Before, err = c.query.window(); err != nil {
+		return err
+	}
+	if _, err := c.DeviceType(c.ctx(), c.path[0]); err != nil {
+		return err
+	}
+	names := map[string]string{}
+	var all []*source[backend.Listed]
+	for after := (backend.Page{Limit: maxSources + 1}); ; {
+		devices, next, err := c.Devices(c.ctx(), c.path[0], after)
+		if err != nil {
+			return err
+		}
+		for _, d := range devices {
+			names[d.ID] = d.Name
+			all = append(all, &source[backend.Listed]{
+				at:   func(m *backend.Listed) time.Time { return m.Time },
+				read: func(p backend.Page) ([]backend.Listed, string, error) { return c.Messages(c.ctx(), d.ID, q, p) },
+			})
+		}
+		if after.After = next; next == "" || len(all) > maxSources {
+			break
+		}
+	}
+	found, more, err := merge(all, p.Limit, offset)
+	if err != nil {
+		return err
+	}
+	data := make([]*message, len(found))
+	for i := range found {
+		data[i] = showMessage(&found[i], names[found[i].Device], f)
+	}
+	return listMerged(c, data, offset, more)
 }
 
 // countMessages counts the messages of the last day, week and month that are kept.

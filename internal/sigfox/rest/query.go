@@ -67,6 +67,18 @@ func (q query) page() (p backend.Page, offset int, err error) {
 	return p, offset, nil
 }
 
+// listing is what all lists are asked with: optional parts, a page, an order. Lists are kept in one order alone.
+func (q query) listing(known fields) (f fields, p backend.Page, offset int, err error) {
+	if f, err = q.fields(known); err != nil {
+		return nil, p, 0, err
+	}
+	if q.Has("sort") && q.Get("sort") != "id" {
+		return nil, p, 0, wrong("query", "sort", "Thingwire lists in the order of ids: use id")
+	}
+	p, offset, err = q.page()
+	return f, p, offset, err
+}
+
 // instant is a time in milliseconds.
 func (q query) instant(name string) (time.Time, error) {
 	if !q.Has(name) {
@@ -101,13 +113,23 @@ type paged struct {
 func list[T any](c *call, data []T, next string) error {
 	out := listed[T]{Data: append([]T{}, data...)}
 	if next != "" {
-		q := url.Values{}
-		maps.Copy(q, c.query.Values)
+		q := c.query.copy()
 		q.Del("offset")
 		q.Set("pageId", next)
-		out.Paging.Next = c.base() + c.r.URL.EscapedPath() + "?" + q.Encode()
+		out.Paging.Next = c.address(q)
 	}
 	return c.answer(200, out)
+}
+
+func (q query) copy() url.Values {
+	out := url.Values{}
+	maps.Copy(out, q.Values)
+	return out
+}
+
+// address is the path that was asked for with another query, as the client calls it.
+func (c *call) address(q url.Values) string {
+	return c.base() + c.r.URL.EscapedPath() + "?" + q.Encode()
 }
 
 // collect reads a list with read until limit entries behind the offset are wanted ones.

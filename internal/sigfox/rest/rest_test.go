@@ -1,8 +1,10 @@
 package rest
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +53,9 @@ func TestPathsThatAreNone(t *testing.T) {
 		{"POST", "/v2/devices/4D3091", 405},
 		{"GET", "/v2/devices/4D3091/locations", 501},
 		{"POST", "/v2/devices/bulk", 501},
-		{"GET", "/v2/device-types/" + typeID + "/messages", 501},
+		{"PUT", "/v2/device-types/" + typeID + "/disengage", 501},
+		{"GET", "/v2/device-types/1/messages", 404},
+		{"GET", "/v2/groups/1/callbacks-not-delivered", 404},
 		{"GET", "/v2/devices/1", 404},
 		{"GET", "/v2/devices/1/messages", 404},
 		{"GET", "/v2/devices/1/callbacks-not-delivered", 404},
@@ -352,6 +356,64 @@ func TestMessages(t *testing.T) {
 		if c["dead"] != true {
 			t.Errorf("%v", c)
 		}
+	}
+}
+
+// Messages of many devices and what was not delivered of several types, the newest first, whoever they are of.
+func TestMergedLists(t *testing.T) {
+	w, id := world1(t)
+	w.sender.says(delivery.Outcome{Status: 500, Info: "no"})
+	other := w.must(201, "POST", "/v2/device-types/", `{"name":"other","groupId":"x","contracts":[]}`).id()
+	for _, kind := range []string{id, other} {
+		w.must(201, "POST", "/v2/device-types/"+kind+"/callbacks", `{"channel":"URL","callbackType":0,"callbackSubtype":2,"enabled":true,"url":"https://a.example/","httpMethod":"GET"}`)
+	}
+	for i, kind := range []string{id, id, other} {
+		w.must(201, "POST", "/v2/devices/", fmt.Sprintf(`{"id":"A%d","name":"device %d","deviceTypeId":"%s","pac":"0123456789ABCDEF"}`, i, i, kind))
+	}
+	start := time.UnixMilli(1487065942000)
+	for i := range 60 { // in turn, and what comes later is not always newer
+		device := fmt.Sprintf("A%d", i%3)
+		if _, err := w.Uplink(t.Context(), backend.Frame{Device: device, Time: start.Add(time.Duration(i) * time.Second)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var times []float64
+	pages := 0
+	for next := "/v2/device-types/" + id + "/messages?limit=7&fields=device(name)"; next != ""; pages++ {
+		a := w.must(200, "GET", next, "")
+		for _, m := range a.data() {
+			times = append(times, m["time"].(float64))
+			if d, _ := m["device"].(map[string]any); d["name"] != "device "+strings.TrimPrefix(d["id"].(string), "A") || d["id"] == "A2" {
+				t.Errorf("%v", d)
+			}
+		}
+		next = a.next()
+	}
+	if len(times) != 40 || pages != 6 || !slices.IsSortedFunc(times, func(a, b float64) int { return cmp.Compare(b, a) }) {
+		t.Errorf("%d messages on %d pages: %v", len(times), pages, times)
+	}
+	if a := w.must(200, "GET", "/v2/device-types/"+id+"/messages?since=1487065992000&before=1487065995000", ""); len(a.data()) != 2 {
+		t.Errorf("%s", a.text)
+	}
+	w.must(400, "GET", "/v2/device-types/"+id+"/messages?pageId=1", "")
+	path := "/v2/groups/" + group.ID + "/callbacks-not-delivered"
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for range tick.C { // all retries are over
+		if a := w.must(200, "GET", path, ""); len(a.data()) == 60 {
+			break
+		}
+	}
+	kinds := map[any]int{}
+	for next := path + "?limit=25"; next != ""; {
+		a := w.must(200, "GET", next, "")
+		for _, u := range a.data() {
+			kinds[u["deviceTypeId"]]++
+		}
+		next = a.next()
+	}
+	if kinds[id] != 40 || kinds[other] != 20 {
+		t.Errorf("%v", kinds)
 	}
 }
 

@@ -41,12 +41,14 @@ var operations = []operation{
 	{"SelectDownlinkCallback", "PUT", "device-types/*/callbacks/*/downlink", "", selectDownlink},
 	{"ListUndelivered", "GET", "device-types/*/callbacks-not-delivered", "since before" + paging, undeliveredOfType},
 	{"ListUndelivered", "GET", "device-types/*/callbacks/*/callbacks-not-delivered", "since before" + paging, undeliveredOfCallback},
+	{"ListMessages", "GET", "device-types/*/messages", "since before fields limit offset", listMessagesOfType},
+	{"ListUndelivered", "GET", "groups/*/callbacks-not-delivered", "since before limit offset", undeliveredOfGroup},
 }
 
 // absent are paths of Sigfox's API that are not here.
 var absent = []string{
 	"devices/*/locations", "devices/*/consumption/*", "devices/*/consumption/*/*", "devices/*/unsubscribe", "devices/*/disengage", "devices/bulk",
-	"devices/bulk/*", "device-types/*/messages", "device-types/*/disengage", "device-types/bulk", "groups/*/callbacks-not-delivered",
+	"devices/bulk/*", "device-types/*/disengage", "device-types/bulk",
 }
 
 // route finds the operation of a request, and puts what its path names into the call. A slash at the end means nothing.

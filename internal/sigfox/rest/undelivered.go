@@ -1,6 +1,9 @@
 package rest
 
 import (
+	"time"
+
+	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/sigfox/backend"
 )
 
@@ -58,6 +61,46 @@ func undeliveredOfCallback(c *call) error {
 		return err
 	}
 	return c.undelivered(backend.UndeliveredQuery{DeviceType: c.path[0], Callback: c.path[1]})
+}
+
+// undeliveredOfGroup lists what was not delivered of all device types.
+func undeliveredOfGroup(c *call) error {
+	if c.path[0] != group.ID {
+		return fault.New(fault.NotFound, "there is no group %.40q", c.path[0]).WithRemedy("the only one is %s", group.ID)
+	}
+	_, p, offset, err := c.query.listing(nil)
+	if err != nil {
+		return err
+	}
+	var q backend.UndeliveredQuery
+	if q.Since, q.Before, err = c.query.window(); err != nil {
+		return err
+	}
+	types, _, err := c.DeviceTypes(c.ctx(), backend.Page{Limit: maxSources + 1})
+	if err != nil {
+		return err
+	}
+	var all []*source[backend.Undelivered]
+	for _, t := range types {
+		q.DeviceType = t.ID
+		all = append(all, undeliveredSource(c, q))
+	}
+	found, more, err := merge(all, p.Limit, offset)
+	if err != nil {
+		return err
+	}
+	data := make([]*undelivered, len(found))
+	for i := range found {
+		data[i] = showUndelivered(&found[i])
+	}
+	return listMerged(c, data, offset, more)
+}
+
+func undeliveredSource(c *call, q backend.UndeliveredQuery) *source[backend.Undelivered] {
+	return &source[backend.Undelivered]{
+		at:   func(u *backend.Undelivered) time.Time { return u.Latest.Time },
+		read: func(p backend.Page) ([]backend.Undelivered, string, error) { return c.NotDelivered(c.ctx(), q, p) },
+	}
 }
 
 func (c *call) undelivered(q backend.UndeliveredQuery) (err error) {

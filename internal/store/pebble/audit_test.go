@@ -52,6 +52,21 @@ func TestCheckFindsDamage(t *testing.T) {
 		{"a count", func(db *pebble.DB) error { return db.Set(idKey(kindCount, 1), []byte{4}, nil) }, "shared body 1 is counted 4 times, 5 entries refer to it"},
 		{"a body too many", func(db *pebble.DB) error { return db.Set(idKey(kindBody, 7), []byte{4}, nil) }, "shared body 7 is there and no entry refers to it"},
 		{"a document", func(db *pebble.DB) error { return db.Set(appendDocKey(nil, "b", "k"), nil, nil) }, "document b/k cannot be understood"},
+		{"a block cut short", harmBlock(func(v []byte) []byte { return v[:2] }), "the block up to entry 4 of queue 0000000000000007 cannot be understood: " + errCorrupt.Error() + ": its head is not whole"},
+		{"a block of nothing", harmBlock(func(v []byte) []byte { v[3] = 0; return v }), "it has 0 entries, 1 to 1024 are possible"},
+		{"a block of too many", harmBlock(func(v []byte) []byte { return append(v[:3], 0x81, 8) }), "it has 1025 entries, 1 to 1024 are possible"},
+		{"a block that begins before the first number", harmBlock(func(v []byte) []byte { v[3] = 5; return v }), "it has 5 entries, the last is number 4"},
+		{"a block without all ends", harmBlock(func(v []byte) []byte { return v[:9] }), "5 bytes are left for the ends of 4 entries"},
+		{"a block without all bodies", harmBlock(func(v []byte) []byte { return v[:len(v)-1] }), "its last entry ends at byte 40, there are 39"},
+		{"a block with more than its bodies", harmBlock(func(v []byte) []byte { return append(v, 0) }), "its last entry ends at byte 40, there are 41"},
+		{"a block whose ends fall", harmBlock(func(v []byte) []byte { v[4] = 21; return v }), "entry 2 goes from byte 21 to 20, there are 40"},
+		{"a block whose end is behind it", harmBlock(func(v []byte) []byte { v[7] = 1; return v }), "entry 2 goes from byte 10 to 276, there are 40"},
+		{"a block with wrong sums", harmBlock(func(v []byte) []byte { v[1]++; return v }), "queue 0000000000000007: the sums before entry 5 do not add up"},
+		{"a block that is missing", func(db *pebble.DB) error { return db.Delete(entryKey(7, 4), nil) }, "queue 0000000000000007 begins with entry 5 and has no cursor"},
+		{"a block that overlaps", func(db *pebble.DB) error { return copyBlock(db, 4, 5) }, "queue 0000000000000007: entry 2 follows entry 4"},
+		{"a block behind a hole", func(db *pebble.DB) error { return copyBlock(db, 4, 10) }, "queue 0000000000000007: entry 7 follows entry 5"},
+		{"blocks before their format", func(db *pebble.DB) error { return db.Set([]byte{kindFormat}, []byte{1}, nil) }, "the store has blocks, which format 1 does not know"},
+		{"a format", func(db *pebble.DB) error { return db.Set([]byte{kindFormat}, []byte{3}, nil) }, "the store's format reads 03, 1 to 2 was expected"},
 		{"a key", func(db *pebble.DB) error { return db.Set([]byte("zzz"), nil, nil) }, `key "zzz" is of no kind`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -59,7 +74,11 @@ func TestCheckFindsDamage(t *testing.T) {
 			defer s.Close() //nolint:errcheck // a test
 			fillQueues(t, s, 1, 2, 10)
 			fillQueues(t, s, 5, 1, 300)
-			fillQueues(t, s, 2, 4, 10)
+			for range 4 { // entries by themselves
+				fillQueues(t, s, 2, 1, 10)
+			}
+			fillOne(t, s, 7, 4, 10) // a block
+			fillOne(t, s, 7, 1, 10)
 			if err := s.Commit(&store.Batch{Docs: []store.DocOp{{Bucket: "b", Key: "k"}}}).Wait(); err != nil {
 				t.Fatal(err)
 			}
@@ -76,6 +95,27 @@ func TestCheckFindsDamage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// harmBlock changes the block of queue 7 that TestCheckFindsDamage made: its four entries of ten bytes.
+func harmBlock(change func(v []byte) []byte) func(db *pebble.DB) error {
+	return func(db *pebble.DB) error {
+		v, closer, err := db.Get(entryKey(7, 4))
+		if err != nil {
+			return err
+		}
+		v = change(slices.Clone(v))
+		return errors.Join(closer.Close(), db.Set(entryKey(7, 4), v, nil))
+	}
+}
+
+// copyBlock puts a block of queue 7 under another number.
+func copyBlock(db *pebble.DB, from, to uint64) error {
+	v, closer, err := db.Get(entryKey(7, from))
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.Set(entryKey(7, to), v, nil), closer.Close())
 }
 
 // A checkpoint has what was acknowledged before it, can be checked without being changed, and lives on when the store

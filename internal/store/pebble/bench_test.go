@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/thingwire/thingwire/internal/store"
 )
 
@@ -52,6 +54,40 @@ func commitLoop(b *testing.B, s *Store, q store.QueueID, rounds, per int) {
 	}
 }
 
+// BenchmarkGroup is what a group costs: one operation is one append of 100 bytes, in a group of as many queues as there are
+// online sessions, which are trimmed as their clients acknowledge. The processor's time has that of pebble's flushes and
+// compactions in it. A disk in memory leaves out what the disk takes.
+func BenchmarkGroup(b *testing.B) {
+	for _, shape := range []struct{ queues, per int }{{1, 1}, {1, 1000}, {50, 36}, {1000, 1}} {
+		b.Run(fmt.Sprintf("queues=%d/appends=%d", shape.queues, shape.per), func(b *testing.B) {
+			s := mustOpen(b, Options{Dir: "data", FS: vfs.NewMem()})
+			defer s.Close() //nolint:errcheck // a benchmark
+			batch, body := &store.Batch{}, []byte(strings.Repeat("x", benchBody))
+			for range shape.per {
+				for q := range store.QueueID(shape.queues) {
+					batch.Appends = append(batch.Appends, store.Append{Queues: []store.QueueID{q}, Body: body, Seqs: make([]uint64, 1)})
+				}
+			}
+			appends := batch.Appends
+			b.ReportAllocs()
+			b.ResetTimer()
+			began := cpuTime()
+			n := 0
+			for ; n < b.N; n += len(appends) {
+				if err := s.Commit(batch).Wait(); err != nil {
+					b.Fatal(err)
+				}
+				for i := range appends[len(appends)-shape.queues:] {
+					a := &appends[len(appends)-shape.queues+i]
+					s.Trim(a.Queues[0], a.Seqs[0])
+				}
+				*batch = store.Batch{Appends: appends}
+			}
+			b.ReportMetric(float64(cpuTime()-began)/float64(n), "cpu-ns/msg")
+		})
+	}
+}
+
 // BenchmarkRawSync is what BenchmarkCommit is measured by: one write of the same bytes and one fdatasync.
 func BenchmarkRawSync(b *testing.B) {
 	for _, per := range []int{1, 10, 100, 1000, 10_000} {
@@ -77,14 +113,15 @@ func BenchmarkRawSync(b *testing.B) {
 	}
 }
 
-// BenchmarkRead drains 10,000 entries per operation, in pages of 1,000.
+// BenchmarkRead drains 10,000 entries per operation, in pages.
 func BenchmarkRead(b *testing.B) {
 	const n = 10_000
 	for _, shape := range []struct {
 		name   string
 		queues int
 		body   int
-	}{{"inline", 1, benchBody}, {"shared", 5, 1000}} {
+		page   int
+	}{{"inline", 1, benchBody, 1000}, {"inline/page=256", 1, benchBody, 256}, {"inline/page=1", 1, benchBody, 1}, {"shared", 5, 1000, 1000}} {
 		b.Run(shape.name, func(b *testing.B) {
 			s := mustOpen(b, Options{Dir: b.TempDir()})
 			defer s.Close() //nolint:errcheck // a benchmark
@@ -95,7 +132,7 @@ func BenchmarkRead(b *testing.B) {
 			for range b.N {
 				for after := uint64(0); after < n; {
 					var err error
-					if dst, err = s.Read(b.Context(), 0, after, 1000, 1<<30, dst[:0]); err != nil {
+					if dst, err = s.Read(b.Context(), 0, after, shape.page, 1<<30, dst[:0]); err != nil {
 						b.Fatal(err)
 					}
 					after = dst[len(dst)-1].Seq

@@ -20,6 +20,8 @@ type builder struct {
 	bodyID uint64            // the newest
 	goners []*queue          // queues that the batch removes
 	lastQ  *queue            // of the last append: the next one is likely to go there, too
+	blocks []openBlock       // of the queues in flight.touched, in their order
+	bodies []waitingBody     // of all blocks
 }
 
 type undo struct {
@@ -35,6 +37,9 @@ func (b *builder) begin(db *pebble.DB) {
 	clear(b.fresh)
 	clear(b.counts)
 	b.goners = b.goners[:0]
+	b.blocks = b.blocks[:0]
+	clear(b.bodies)
+	b.bodies = b.bodies[:0]
 }
 
 // build writes the batches of f. An error is one of the disk: nothing of f can be committed. A batch that must be
@@ -54,7 +59,7 @@ func (l *life) build(f *flight) error {
 			continue
 		}
 		for _, id := range w.batch.DropQueues {
-			if err := l.drop(id); err != nil {
+			if err := l.drop(f, id); err != nil {
 				return err
 			}
 		}
@@ -64,7 +69,7 @@ func (l *life) build(f *flight) error {
 			}
 		}
 	}
-	return nil
+	return l.builder.writeBlocks(f)
 }
 
 // isShared decides where a body goes: into each entry, or once for all.
@@ -74,10 +79,10 @@ func isShared(a *store.Append) bool {
 
 func (l *life) buildAppend(f *flight, a *store.Append) error {
 	b := &l.builder
-	e := entry{size: uint64(len(a.Body)), body: a.Body}
+	e := entry{size: uint64(len(a.Body))}
 	if isShared(a) {
 		b.bodyID++
-		e.shared, e.id, e.body = true, b.bodyID, nil
+		e.shared, e.id = true, b.bodyID
 		if err := b.addBody(a.Body, uint64(len(a.Queues))); err != nil {
 			return err
 		}
@@ -91,11 +96,18 @@ func (l *life) buildAppend(f *flight, a *store.Append) error {
 			}
 			b.lastQ = q
 		}
-		e.bytesBefore, e.sharedBefore = q.last.bytes, q.last.shared
-		q.last = e.behind(q.last.seq + 1)
+		before := q.last
+		e.bytesBefore, e.sharedBefore = before.bytes, before.shared
+		q.last = e.behind(before.seq + 1)
 		a.Seqs[i] = q.last.seq
-		f.touch(q)
-		if err := b.addEntry(q, &e); err != nil {
+		b.touch(f, q)
+		var err error
+		if e.shared {
+			err = b.addShared(q, &e)
+		} else {
+			err = b.addInline(q, before, a.Body)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -113,22 +125,34 @@ func (l *life) queueForAppend(id store.QueueID) (*queue, error) {
 		q.gone = false
 		return q, l.builder.setCursor(q)
 	}
-	return q, l.builder.batch.Delete(idKey(kindDropped, uint64(id)), nil)
+	if err := l.builder.batch.Delete(idKey(kindDropped, uint64(id)), nil); err != nil {
+		return nil, err
+	}
+	return q, l.builder.setCursor(q) // what was dropped must not come back with a restart
 }
 
 // touch notes how far the flight brings the queue.
-func (f *flight) touch(q *queue) {
+func (b *builder) touch(f *flight, q *queue) {
 	if q.flight != f.number {
 		q.flight, q.slot = f.number, len(f.touched)
 		f.touched = append(f.touched, touched{q: q})
+		b.blocks = append(b.blocks, openBlock{})
 	}
 	f.touched[q.slot].mark = q.last
 }
 
-func (b *builder) addEntry(q *queue, e *entry) error {
+// addShared writes an entry that refers to a shared body, behind what waits for the queue.
+func (b *builder) addShared(q *queue, e *entry) error {
+	if err := b.writeBlock(q); err != nil {
+		return err
+	}
+	return b.addEntry(q.id, q.last.seq, e)
+}
+
+func (b *builder) addEntry(id store.QueueID, seq uint64, e *entry) error {
 	b.head = appendEntryHead(b.head[:0], e)
 	op := b.batch.SetDeferred(entryKeyLen, len(b.head)+len(e.body))
-	appendEntryKey(op.Key[:0], q.id, q.last.seq)
+	appendEntryKey(op.Key[:0], id, seq)
 	copy(op.Value[copy(op.Value, b.head):], e.body)
 	return op.Finish()
 }
@@ -145,13 +169,19 @@ func (b *builder) addBody(body []byte, count uint64) error {
 }
 
 // drop marks a queue as dropped, so that a later turn clears it, whatever happens in between. Reads see it empty from
-// now on, a moment before that is durable.
-func (l *life) drop(id store.QueueID) error {
+// now on, a moment before that is durable. What waits for it ends its block here, so that no block is half dropped.
+func (l *life) drop(f *flight, id store.QueueID) error {
 	q, err := l.queue(id)
 	if err != nil || q.dropped {
 		return err
 	}
+	if q.flight == f.number {
+		if err := l.builder.writeBlock(q); err != nil {
+			return err
+		}
+	}
 	q.dropped = true
+	l.builder.lastQ = nil // an append behind the drop has to see it
 	if q.last.seq == 0 {
 		l.builder.remove(q)
 		return nil

@@ -65,7 +65,8 @@ type auditor struct {
 	refs    map[uint64]uint64 // shared bodies, by the entries that refer to them
 	counts  map[uint64]uint64
 	stored  map[uint64]bool
-	format  bool
+	format  uint64
+	block   bool // there are blocks
 }
 
 func (a *auditor) all(ctx context.Context, it *pebble.Iterator) error {
@@ -108,10 +109,10 @@ func (a *auditor) one(key, v []byte) {
 
 func (a *auditor) version(key, v []byte) {
 	version, err := decodeNumber(v)
-	if err != nil || len(key) != 1 || version != formatVersion {
-		a.problem("the store's format reads %x, %d was expected", v, formatVersion)
+	if err != nil || len(key) != 1 || version < oldestFormat || version > formatVersion {
+		a.problem("the store's format reads %x, %d to %d was expected", v, oldestFormat, formatVersion)
 	}
-	a.format = true
+	a.format = version
 }
 
 func (a *auditor) document(key, v []byte) {
@@ -146,36 +147,56 @@ func (a *auditor) byID(kind byte, id uint64, v []byte) {
 }
 
 func (a *auditor) entry(key, v []byte) {
-	a.Entries++
 	q, seq, ok := decodeEntryKey(key)
 	if !ok {
 		a.problem("key %q cannot be understood", key)
 		return
 	}
-	e, err := decodeEntry(v)
+	id := uint64(q)
+	_, r, err := decodeRun(key, v)
+	if err == nil {
+		err = r.whole()
+	}
 	if err != nil {
-		a.problem("entry %d of queue %016x cannot be understood", seq, uint64(q))
+		a.Entries++
+		a.misread(id, seq, v, err)
 		return
 	}
-	id := uint64(q)
+	a.Entries += int(r.count())
+	first := r.first()
+	if r.ends != nil {
+		a.block = true
+	}
 	if last, ok := a.last[id]; !ok {
 		a.Queues++
-		a.first[id] = seq
-	} else if want := (mark{seq - 1, e.bytesBefore, e.sharedBefore}); last.seq != want.seq {
-		a.problem("queue %016x: entry %d follows entry %d", id, seq, last.seq)
+		a.first[id] = first
+	} else if want := r.before(first); last.seq != want.seq {
+		a.problem("queue %016x: entry %d follows entry %d", id, first, last.seq)
 	} else if last != want {
-		a.problem("queue %016x: the sums before entry %d do not add up: %+v, %+v", id, seq, last, want)
+		a.problem("queue %016x: the sums before entry %d do not add up: %+v, %+v", id, first, last, want)
 	}
-	a.last[id] = e.behind(seq)
-	if e.shared {
-		a.refs[e.id]++
+	a.last[id] = r.behind()
+	if r.shared {
+		a.refs[r.id]++
 	}
+}
+
+// misread names an entry or a block that cannot be understood.
+func (a *auditor) misread(id, seq uint64, v []byte, err error) {
+	if len(v) > 0 && v[0] == entryBlock {
+		a.problem("the block up to entry %d of queue %016x cannot be understood: %v", seq, id, err)
+		return
+	}
+	a.problem("entry %d of queue %016x cannot be understood", seq, id)
 }
 
 // conclude compares what has to fit together.
 func (a *auditor) conclude() {
-	if !a.format {
+	if a.format == 0 {
 		a.problem("the store has no format number")
+	}
+	if a.block && a.format < blockFormat {
+		a.problem("the store has blocks, which format %d does not know", a.format)
 	}
 	for id, c := range a.cursors {
 		switch first, some := a.first[id]; {

@@ -8,17 +8,18 @@ import (
 )
 
 // clear deletes the dead entries of q, a part of them if shared bodies among them make it read more than budget allows.
-// It says what that cost.
+// What is dead in a block that still lives stays with it. It says what that cost.
 func (l *life) clear(q *queue, budget int) (cost int, finished bool, err error) {
 	l.count(q)
 	end := q.counted
 	if end > q.deleted.seq {
-		to, err := l.before(q, end+1)
+		all, err := l.before(q, end+1)
 		if err != nil {
 			return 0, false, err
 		}
+		to := all
 		if to.shared != q.deleted.shared {
-			if to, err = l.release(q, min(end, q.deleted.seq+uint64(budget))); err != nil {
+			if to, err = l.release(q, all.seq, uint64(budget)); err != nil {
 				return 0, false, err
 			}
 			cost = int(to.seq - q.deleted.seq)
@@ -26,19 +27,30 @@ func (l *life) clear(q *queue, budget int) (cost int, finished bool, err error) 
 		if err := l.deleteEntries(q, to); err != nil {
 			return 0, false, err
 		}
+		if to != all {
+			return cost, false, nil
+		}
 	}
-	if q.deleted.seq < end {
-		return cost, false, nil
-	}
+	l.spare(q, end)
 	return cost + 1, true, l.cleared(q)
 }
 
-// deleteEntries deletes up to the mark and writes the cursor.
+// spare takes the entries up to seq out of the sum of what is dead.
+func (l *life) spare(q *queue, seq uint64) {
+	if seq > q.spared {
+		l.dead.Add(-int64(seq - q.spared))
+		q.spared = seq
+	}
+}
+
+// deleteEntries deletes up to the mark, where a run ends, and writes the cursor.
 func (l *life) deleteEntries(q *queue, to mark) error {
 	b := &l.builder
 	first, n := q.deleted.seq+1, to.seq-q.deleted.seq
+	if n == 0 {
+		return nil
+	}
 	q.deleted = to
-	l.dead.Add(-int64(n))
 	if n > maxSingleDeletes {
 		if err := b.batch.DeleteRange(entryKey(q.id, first), entryKey(q.id, to.seq+1), nil); err != nil {
 			return err
@@ -66,9 +78,9 @@ func (l *life) cleared(q *queue) error {
 	return b.batch.Delete(idKey(kindCursor, uint64(q.id)), nil)
 }
 
-// release reads the dead entries up to the number end and gives back their shared bodies. It returns the mark behind
-// the last of them.
-func (l *life) release(q *queue, end uint64) (to mark, err error) {
+// release reads the dead entries up to the number end, where a run ends, and gives back their shared bodies. It ends
+// earlier when it has read budget entries, and returns the mark behind the last of them.
+func (l *life) release(q *queue, end, budget uint64) (to mark, err error) {
 	it, err := l.db.NewIter(&pebble.IterOptions{
 		LowerBound: entryKey(q.id, q.deleted.seq+1),
 		UpperBound: entryKey(q.id, end+1),
@@ -78,20 +90,22 @@ func (l *life) release(q *queue, end uint64) (to mark, err error) {
 	}
 	defer it.Close() //nolint:errcheck // its error is seen below
 	to = q.deleted
-	for it.First(); it.Valid(); it.Next() {
-		_, seq, ok := decodeEntryKey(it.Key())
-		e, err := entryAt(it)
-		if err != nil || !ok {
+	for it.First(); it.Valid() && to.seq-q.deleted.seq < budget; it.Next() {
+		r, err := runAt(it)
+		if err != nil {
 			return mark{}, errors.Join(errCorrupt, err)
 		}
-		if e.shared {
-			if err := l.releaseBody(e.id); err != nil {
+		if r.first() != to.seq+1 {
+			return mark{}, corrupt("entry %d of queue %016x follows entry %d", r.first(), uint64(q.id), to.seq)
+		}
+		if r.shared {
+			if err := l.releaseBody(r.id); err != nil {
 				return mark{}, err
 			}
 		}
-		to = e.behind(seq)
+		to = r.behind()
 	}
-	if to.seq != end {
+	if to.seq != end && to.seq-q.deleted.seq < budget {
 		return mark{}, errors.Join(errCorrupt, it.Error())
 	}
 	return to, it.Error()

@@ -2,6 +2,12 @@
 
 package pebble
 
-import "os"
+import (
+	"os"
+	"time"
+)
 
 func datasync(f *os.File) error { return f.Sync() }
+
+// cpuTime is not known.
+func cpuTime() time.Duration { return 0 }

@@ -9,12 +9,12 @@ import (
 	"github.com/thingwire/thingwire/internal/store"
 )
 
-// The layout, version 1. Numbers in keys are 8 bytes big endian, in values uvarints; every change of it raises
+// The layout, version 2. Numbers in keys are 8 bytes big endian, in values uvarints; every change of it raises
 // formatVersion and brings a migration or a refusal.
 //
 //	v                      formatVersion
 //	d bucket 0 key         a document: revision, value
-//	q queue seq            a queue's entry: see entry
+//	q queue seq            a queue's entry: see entry; or a block of them, of which seq is the last: see run (from version 2 on)
 //	m queue                a queue's cursor: see cursor; missing means {0, 0, 0}
 //	x queue                the queue was dropped, its entries are still to be cleared
 //	b body                 a body that many queues share
@@ -25,7 +25,9 @@ import (
 // deletion of entries. Deleting without knowing would leak, so each entry says how many shared ones its queue had before
 // it: two numbers tell whether a stretch of entries has any, and only then is it read before it is deleted.
 const (
-	formatVersion = 1
+	formatVersion = 2
+	blockFormat   = 2 // the first with blocks
+	oldestFormat  = 1 // that can be opened
 
 	kindFormat  = 'v'
 	kindDoc     = 'd'
@@ -114,7 +116,7 @@ func decodeDoc(v []byte) (rev uint64, value []byte, err error) {
 	return rev, v[n:], nil
 }
 
-// entry is one place in a queue. Its body is in it, or stored once for many queues.
+// entry is one place in a queue that has a key of its own. Its body is in it, or stored once for many queues.
 type entry struct {
 	bytesBefore  uint64 // the size of all bodies that the queue had before this one (counted from any beginning)
 	sharedBefore uint64 // how many shared ones it had before this one (ditto)

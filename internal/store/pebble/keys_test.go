@@ -70,6 +70,7 @@ func FuzzKeys(f *testing.F) {
 	f.Add(entryKey(1, 2), append(appendEntryHead(nil, &entry{bytesBefore: 5}), "body"...))
 	f.Add(idKey(kindCursor, 9), cursor{1, 2, 1}.encode())
 	f.Add(idKey(kindBody, 1), appendEntryHead(nil, &entry{shared: true, id: 3, size: 9}))
+	f.Add(entryKey(1, 3), blockOf(mark{}, "one", "two", ""))
 	f.Add(appendDocKey(nil, "b", "k"), append(appendDocHead(nil, 3), "v"...))
 	f.Fuzz(func(t *testing.T, key, v []byte) {
 		if q, seq, ok := decodeEntryKey(key); ok && !bytes.Equal(entryKey(q, seq), key) {
@@ -84,6 +85,7 @@ func FuzzKeys(f *testing.F) {
 				t.Errorf("entry %x: %+v, then %+v, %v", v, e, again, err)
 			}
 		}
+		fuzzBlock(t, key, v)
 		if c, err := decodeCursor(v); err == nil {
 			if again, err := decodeCursor(c.encode()); err != nil || again != c {
 				t.Errorf("cursor %x", v)

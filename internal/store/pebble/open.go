@@ -149,7 +149,9 @@ func (l *life) prepare(old *life) error {
 	return l.carry(old)
 }
 
-// checkFormat reads the version of the layout, or writes it if the database is new. What is newer is refused.
+// checkFormat reads the version of the layout, or writes it if the database is new. What is newer is refused. In a store of
+// version 1 everything is as version 2 reads it, so that the migration is the number: it keeps programs away that do not
+// know blocks.
 func (l *life) checkFormat() error {
 	v, closer, err := l.db.Get([]byte{kindFormat})
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -162,11 +164,19 @@ func (l *life) checkFormat() error {
 	if err := errors.Join(err, closer.Close()); err != nil {
 		return err
 	}
-	if version != formatVersion {
-		return fault.New(fault.Unsupported, "the store in %s has format %d, this program knows format %d", l.s.opts.Dir, version, formatVersion).
+	if version < oldestFormat || version > formatVersion {
+		return fault.New(fault.Unsupported, "the store in %s has format %d, this program knows the formats %d to %d",
+			l.s.opts.Dir, version, oldestFormat, formatVersion).
 			WithRemedy("use the version of thingwire that wrote it, or a newer one")
 	}
-	return nil
+	if version == formatVersion || l.s.opts.ReadOnly {
+		return nil
+	}
+	return l.setFormat()
+}
+
+func (l *life) setFormat() error {
+	return l.db.Set([]byte{kindFormat}, binary.AppendUvarint(nil, formatVersion), pebble.Sync)
 }
 
 func (l *life) initFormat() error {
@@ -182,7 +192,7 @@ func (l *life) initFormat() error {
 		return fault.New(fault.Unsupported, "the database in %s was not written by thingwire", l.s.opts.Dir).
 			WithRemedy("give another directory")
 	}
-	return l.db.Set([]byte{kindFormat}, binary.AppendUvarint(nil, formatVersion), pebble.Sync)
+	return l.setFormat()
 }
 
 // lastBody is the highest id of a shared body.

@@ -58,10 +58,37 @@ func TestOpenRefusesOtherFormats(t *testing.T) {
 		t.Fatal(err)
 	}
 	write("v", "\x07")
-	wantRefusal(t, Options{Dir: "data", FS: fs}, fault.Unsupported, "format 7", "format 1")
+	wantRefusal(t, Options{Dir: "data", FS: fs}, fault.Unsupported, "format 7", "formats 1 to 2")
 	fs = vfs.NewMem()
 	write("something", "else")
 	wantRefusal(t, Options{Dir: "data", FS: fs}, fault.Unsupported, "not written by thingwire")
+}
+
+// A store of format 1 becomes one of format 2 when it is opened, unless that is only for reading.
+func TestOpenRaisesTheFormat(t *testing.T) {
+	fs := vfs.NewMem()
+	s := mustOpen(t, Options{Dir: "data", FS: fs})
+	fillOne(t, s, 1, 1, 10)
+	if err := errors.Join(s.now().db.Set([]byte{kindFormat}, []byte{1}, pebble.Sync), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		readOnly bool
+		want     string
+	}{{true, "\x01"}, {false, "\x02"}, {true, "\x02"}, {false, "\x02"}} {
+		s := mustOpen(t, Options{Dir: "data", FS: fs, ReadOnly: c.readOnly})
+		audit(t, s)
+		v, closer, err := s.now().db.Get([]byte{kindFormat})
+		if err != nil || string(v) != c.want {
+			t.Errorf("read only %v: format %x, %v, want %x", c.readOnly, v, err, c.want)
+		}
+		if got, err := s.Read(t.Context(), 1, 0, 10, 100, nil); err != nil || len(got) != 1 {
+			t.Errorf("%v, %v", got, err)
+		}
+		if err := errors.Join(closer.Close(), s.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestOpenTwice(t *testing.T) {

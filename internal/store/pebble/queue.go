@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"cmp"
 	"errors"
 	"sync"
 
@@ -20,6 +21,7 @@ type queue struct {
 	last    mark   // behind the newest entry given
 	deleted mark   // behind the last entry that is gone from the disk
 	counted uint64 // entries up to this one are part of Store.dead
+	spared  uint64 // of these, entries up to this one are not: they are deleted, or the block they are in still lives
 	dropped bool   // to be removed when its entries are
 	gone    bool   // was removed; whoever still holds it holds nothing
 	filed   bool   // in Store.sweep
@@ -91,7 +93,7 @@ func (l *life) load(q *queue) error {
 	defer q.mu.Unlock()
 	q.deleted = mark{c.deleted, first.bytes, first.shared}
 	q.last = mark{max(c.last, last.seq), last.bytes, last.shared}
-	q.durable, q.trimmed, q.counted = q.last, c.trimmed, c.trimmed
+	q.durable, q.trimmed, q.counted, q.spared = q.last, c.trimmed, c.trimmed, c.deleted
 	if q.dropped {
 		q.trimmed = q.last.seq
 	}
@@ -132,22 +134,18 @@ func (l *life) ends(id store.QueueID, deleted uint64) (first, last mark, err err
 	if !it.First() {
 		return mark{}, mark{}, it.Error()
 	}
-	e, err := entryAt(it)
+	r, err := runAt(it)
 	if err != nil {
 		return mark{}, mark{}, err
 	}
-	first = mark{deleted, e.bytesBefore, e.sharedBefore}
+	first = mark{deleted, r.bytesBefore, r.sharedBefore}
 	if !it.Last() {
 		return mark{}, mark{}, errors.Join(errCorrupt, it.Error())
 	}
-	if e, err = entryAt(it); err != nil {
+	if r, err = runAt(it); err != nil {
 		return mark{}, mark{}, err
 	}
-	_, seq, ok := decodeEntryKey(it.Key())
-	if !ok {
-		return mark{}, mark{}, errCorrupt
-	}
-	return first, e.behind(seq), nil
+	return first, r.behind(), nil
 }
 
 // behind is the mark behind the entry e, which has the number seq.
@@ -159,37 +157,45 @@ func (e *entry) behind(seq uint64) mark {
 	return m
 }
 
-func entryAt(it *pebble.Iterator) (entry, error) {
+// runAt is what the iterator stands at, in its memory.
+func runAt(it *pebble.Iterator) (run, error) {
 	v, err := it.ValueAndErr()
 	if err != nil {
-		return entry{}, err
+		return run{}, err
 	}
-	return decodeEntry(v)
+	_, r, err := decodeRun(it.Key(), v)
+	return r, err
 }
 
-// before is the mark before the entry seq, which must be on disk, or behind the last one if seq is last+1. Only the
-// committer may ask.
-func (l *life) before(q *queue, seq uint64) (mark, error) {
+// before is the mark before the run that has the entry seq, which must be on disk, or behind the last one if seq is
+// last+1. Only the committer may ask.
+func (l *life) before(q *queue, seq uint64) (m mark, err error) {
 	if seq == q.last.seq+1 {
 		return q.last, nil
 	}
-	e, err := l.readEntry(q.id, seq)
-	if err != nil {
-		return mark{}, err
-	}
-	return mark{seq - 1, e.bytesBefore, e.sharedBefore}, nil
+	err = l.find(q.id, seq, func(r *run) { m = r.before(r.first()) })
+	return m, err
 }
 
-// readEntry reads one entry without its body.
-func (l *life) readEntry(id store.QueueID, seq uint64) (entry, error) {
-	v, closer, err := l.db.Get(entryKey(id, seq))
+// find shows the run that has the entry seq; pebble.ErrNotFound if there is none.
+func (l *life) find(id store.QueueID, seq uint64, show func(r *run)) error {
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(id, seq), UpperBound: entriesEnd(id)})
 	if err != nil {
-		return entry{}, err
+		return err
 	}
-	defer closer.Close() //nolint:errcheck // a read that succeeded
-	e, err := decodeEntry(v)
-	e.body = nil
-	return e, err
+	defer it.Close() //nolint:errcheck // its error is seen below
+	if !it.First() {
+		return cmp.Or(it.Error(), pebble.ErrNotFound)
+	}
+	r, err := runAt(it)
+	if err != nil {
+		return err
+	}
+	if r.first() > seq {
+		return pebble.ErrNotFound
+	}
+	show(&r)
+	return nil
 }
 
 // view is the part of the queue that can be read now.

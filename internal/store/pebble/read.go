@@ -36,7 +36,7 @@ func (s *Store) Read(ctx context.Context, id store.QueueID, after uint64, limit,
 		return dst, err
 	}
 	r := reader{entries: it}
-	dst, err = r.read(limit, maxBytes, dst)
+	dst, err = r.read(after, limit, maxBytes, dst)
 	return dst, errors.Join(err, r.close())
 }
 
@@ -55,26 +55,31 @@ func (r *reader) close() error {
 	return err
 }
 
-func (r *reader) read(limit, maxBytes int, dst []store.Entry) ([]store.Entry, error) {
+func (r *reader) read(after uint64, limit, maxBytes int, dst []store.Entry) ([]store.Entry, error) {
 	n, read := 0, 0
 	for r.entries.First(); r.entries.Valid() && n < limit && (n == 0 || read < maxBytes); r.entries.Next() {
-		e, err := entryAt(r.entries)
+		here, err := runAt(r.entries)
 		if err != nil {
 			return dst, err
 		}
-		_, seq, ok := decodeEntryKey(r.entries.Key())
-		if !ok {
-			return dst, errCorrupt
-		}
-		if e.shared {
-			if e.body, err = r.sharedBody(e.id); err != nil {
+		for seq := max(here.first(), after+1); seq <= here.last && n < limit && (n == 0 || read < maxBytes); seq++ {
+			body, err := r.body(&here, seq)
+			if err != nil {
 				return dst, err
 			}
+			n, read = n+1, read+len(body)
+			dst = append(dst, store.Entry{Seq: seq, Body: r.keep(body)})
 		}
-		n, read = n+1, read+len(e.body)
-		dst = append(dst, store.Entry{Seq: seq, Body: r.keep(e.body)})
 	}
 	return dst, r.entries.Error()
+}
+
+// body is the body of the entry seq, in pebble's memory.
+func (r *reader) body(here *run, seq uint64) ([]byte, error) {
+	if here.shared {
+		return r.sharedBody(here.id)
+	}
+	return here.bodyOf(seq)
 }
 
 func (r *reader) sharedBody(id uint64) ([]byte, error) {
@@ -134,7 +139,8 @@ func (s *Store) QueueStats(ctx context.Context, id store.QueueID) (store.QueueSt
 		if trimmed >= durable.seq {
 			return store.QueueStats{First: durable.seq + 1, Last: durable.seq}, nil
 		}
-		first, err := l.readEntry(id, trimmed+1)
+		var before mark
+		err := l.find(id, trimmed+1, func(r *run) { before = r.before(trimmed + 1) })
 		if errors.Is(err, pebble.ErrNotFound) {
 			if now, _ := q.view(); now != trimmed {
 				continue // it was trimmed and deleted meanwhile
@@ -143,7 +149,7 @@ func (s *Store) QueueStats(ctx context.Context, id store.QueueID) (store.QueueSt
 		if err != nil {
 			return store.QueueStats{}, err
 		}
-		bytes := int64(durable.bytes - first.bytesBefore)
+		bytes := int64(durable.bytes - before.bytes)
 		return store.QueueStats{First: trimmed + 1, Last: durable.seq, Bytes: bytes}, nil
 	}
 }

@@ -98,7 +98,8 @@ func (l *life) cut(id store.QueueID, seq uint64) error {
 	return b.Set(idKey(kindCursor, uint64(id)), c.encode(), nil)
 }
 
-// releaseBehind gives back the shared bodies of the n entries behind seq.
+// releaseBehind gives back the shared bodies of the n runs behind seq. None of them has entries up to seq: a block is of
+// one group, which was acknowledged as a whole.
 func (l *life) releaseBehind(id store.QueueID, seq uint64) (n int, err error) {
 	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(id, seq+1), UpperBound: entriesEnd(id)})
 	if err != nil {
@@ -106,15 +107,18 @@ func (l *life) releaseBehind(id store.QueueID, seq uint64) (n int, err error) {
 	}
 	defer it.Close() //nolint:errcheck // its error is seen below
 	for it.First(); it.Valid(); it.Next() {
-		e, err := entryAt(it)
+		r, err := runAt(it)
 		if err != nil {
 			return 0, err
 		}
+		if r.first() <= seq {
+			return 0, corrupt("entries %d to %d of queue %016x are one block, acknowledged is entry %d", r.first(), r.last, uint64(id), seq)
+		}
 		n++
-		if !e.shared {
+		if !r.shared {
 			continue
 		}
-		if err := l.releaseBody(e.id); err != nil {
+		if err := l.releaseBody(r.id); err != nil {
 			return 0, err
 		}
 	}

@@ -196,7 +196,7 @@ func (l *life) fileAll() {
 	defer l.queues.mu.RUnlock()
 	for _, q := range l.queues.by {
 		// One that is being loaded has other things to tell than these; it is filed the next time.
-		if trimmed, durable := q.view(); durable.seq > 0 && trimmed > q.deleted.seq {
+		if trimmed, durable := q.view(); durable.seq > 0 && trimmed > q.spared {
 			l.builder.file(q)
 		}
 	}

@@ -81,6 +81,19 @@ var reopenTests = []test{
 			h.wantStats(q, 1, 2, 600)
 		}
 	}},
+	{"a trim in the middle of what came together", func(t *testing.T, h *harness) {
+		h.fill(1, 1, 2500)
+		for _, seq := range []uint64{1, 700, 999, 1000, 1001, 2499} {
+			h.Trim(1, seq)
+			h.again()
+			h.wantStats(1, seq+1, 2500, statsOf(seq+1, 2500))
+			got := h.read(1, seq+100, 3, 1<<20)
+			if want := max(0, min(3, 2500-int(seq)-100)); len(got) != want || want > 0 && got[0] != fmt.Sprintf("%d %s", seq+101, entryBody(int(seq)+101)) {
+				t.Fatalf("trimmed to %d: %d entries: %q", seq, len(got), got)
+			}
+			wantEqual(t, h.read(1, 0, 1, 1), []string{fmt.Sprintf("%d %s", seq+1, entryBody(int(seq)+1))})
+		}
+	}},
 	{"a clean close loses no trim", func(_ *testing.T, h *harness) {
 		for q := range store.QueueID(50) {
 			h.fill(q, 1, 10)
