@@ -9,7 +9,7 @@ from harness.paho import V5, Client
 from harness.server import Server
 from harness.sigfox import Sigfox, eventually
 
-SPEED = "50"  # 20 seconds of the air take 0.4
+SPEED = "20"  # 20 seconds of the air take one; a receiver has half a second
 DATA = "deadbeefcafebabe"
 
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
@@ -29,6 +30,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 //	finish NAME                  waits for the end of a verb, which must succeed; its output is stdout
 //	stop NAME                    asks a verb to stop, as SIGTERM does, and finishes it
 //	credentials FILE             puts the access key in a JSON file into the AWS environment
+//	until LINE ARGS...           runs a verb again and again until it prints a line that matches; its output is stdout
+//	member NAME FILE MEMBER      puts a text of a JSON file into $NAME
 //	ports NAME                   puts the port that the listener of the server in $DATA has into $NAME
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -43,7 +46,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"tw": cmdTW, "usage": cmdUsage, "start": cmdStart, "finish": cmdFinish, "stop": cmdStop, "ports": cmdPorts,
-			"credentials": cmdCredentials,
+			"credentials": cmdCredentials, "until": cmdUntil, "member": cmdMember,
 		},
 	})
 }
@@ -144,6 +147,38 @@ func cmdFinish(ts *testscript.TestScript, neg bool, args []string) {
 	if (v.code == exitDone) == neg {
 		ts.Fatalf("%s ended with %d; stdout:\n%s\nstderr:\n%s", args[0], v.code, v.out.String(), v.stderr.String())
 	}
+}
+
+// untilPatience is how long something may take that nobody tells of when it is done.
+const untilPatience = 20 * time.Second
+
+func cmdUntil(ts *testscript.TestScript, _ bool, args []string) {
+	line := regexp.MustCompile("(?m)" + args[0])
+	began := time.Now()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for range tick.C {
+		var stdout, stderr bytes.Buffer
+		code := run(context.Background(), worldOf(ts, args[1:], &stdout, &stderr))
+		if done := line.Match(stdout.Bytes()); done || code != exitDone || time.Since(began) > untilPatience {
+			_, _ = ts.Stdout().Write(stdout.Bytes())
+			_, _ = ts.Stderr().Write(stderr.Bytes())
+			if !done {
+				ts.Fatalf("no such line; exit code %d, stdout:\n%s\nstderr:\n%s", code, stdout.String(), stderr.String())
+			}
+			return
+		}
+	}
+}
+
+func cmdMember(ts *testscript.TestScript, _ bool, args []string) {
+	var all map[string]any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &all))
+	value, ok := all[args[2]].(string)
+	if !ok {
+		ts.Fatalf("%s has no text %s", args[1], args[2])
+	}
+	ts.Setenv(args[0], value)
 }
 
 func cmdPorts(ts *testscript.TestScript, _ bool, args []string) {

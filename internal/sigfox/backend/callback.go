@@ -2,10 +2,10 @@ package backend
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/sigfox/delivery"
 	"github.com/thingwire/thingwire/internal/sigfox/template"
 	"github.com/thingwire/thingwire/internal/store"
 	"github.com/thingwire/thingwire/internal/store/documents"
@@ -56,26 +56,12 @@ type Header struct {
 // Kind is what the callback fires on.
 func (c *Callback) Kind() template.Kind { return template.Kind{Type: c.Type, Subtype: c.Subtype} }
 
-// Definition is where a callback goes, in a few words, without what its URL may carry of a password.
+// Definition is where a callback goes, in a few words, without what its URL may carry of secrets.
 func (c *Callback) Definition() string {
 	if c.Channel == ChannelAWS {
 		return "AWS_IOT " + c.Region + " " + c.Topic
 	}
-	return c.Method + " " + maskedURL(c.URL)
-}
-
-// maskedURL hides what stands between scheme and host.
-func maskedURL(url string) string {
-	scheme, rest, ok := strings.Cut(url, "://")
-	host := rest
-	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
-		host = rest[:end]
-	}
-	at := strings.LastIndexByte(host, '@')
-	if !ok || at < 0 {
-		return url
-	}
-	return scheme + "://***@" + rest[at+1:]
+	return c.Method + " " + delivery.MaskURL(c.URL)
 }
 
 // CallbackStatus is a callback, whether its last use failed, and whether it is the one that is asked for downlinks.

@@ -144,7 +144,15 @@ func (c *checker) messages() error {
 	}
 	for _, part := range []func() error{
 		func() error {
-			return each(c, livesBucket, func(key string, _ *life) string { c.wantDevice(livesBucket, key); return key })
+			return each(c, livesBucket, func(key string, l *life) string {
+				c.wantDevice(livesBucket, key)
+				if q := l.Queued; q != nil {
+					if _, err := checkDownlink(q.Data); err != nil {
+						c.Problem("the downlink that waits for device %q: %s", key, err)
+					}
+				}
+				return key
+			})
 		},
 		func() error {
 			return each(c, resultsBucket, func(key string, r *Result) string {
@@ -156,15 +164,6 @@ func (c *checker) messages() error {
 			return each(c, downlinksBucket, func(key string, d *Downlink) string {
 				if d.InfoCode < 0 || d.InfoCode >= len(infoMessages) || d.Verdict < 0 || d.Verdict >= len(infoMessages) {
 					c.Problem("downlink %q has an info code that is none", key)
-				}
-				return key
-			})
-		},
-		func() error {
-			return each(c, queuedBucket, func(key string, q *QueuedDownlink) string {
-				c.wantDevice(queuedBucket, key)
-				if _, err := checkDownlink(q.Data); err != nil {
-					c.Problem("%s %q: %s", queuedBucket, key, err)
 				}
 				return key
 			})

@@ -300,6 +300,7 @@ func TestDownlinkHook(t *testing.T) {
 func TestDefinitionHidesPasswords(t *testing.T) {
 	for url, want := range map[string]string{
 		"https://a:b@example.org/x?y=1": "POST https://***@example.org/x?y=1", "https://example.org/@": "POST https://example.org/@", "no": "POST no",
+		"https://example.org/?token=abc&d={device}": "POST https://example.org/?token=***&d={device}",
 	} {
 		c := Callback{Channel: ChannelURL, Method: "POST", URL: url}
 		if got := c.Definition(); got != want {

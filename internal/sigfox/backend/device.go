@@ -39,17 +39,18 @@ type Position struct {
 
 // life is what messages change in a device; whoever holds the device writes it.
 type life struct {
-	Number    uint64    `json:"number"`           // of the newest message; also what was skipped counts
-	Oldest    uint64    `json:"oldest"`           // the first number that is still kept
-	Seq       int       `json:"seq"`              // sequence number of the newest message
-	LastCom   time.Time `json:"lastCom,omitzero"` // time of the newest message
-	Heard     time.Time `json:"heard,omitzero"`   // when that was, by the server's clock
-	LastLQI   int       `json:"lqi"`
-	Day       string    `json:"day,omitempty"` // UTC day that the two counts are of
-	Uplinks   int       `json:"uplinks"`
-	Downlinks int       `json:"downlinks"`
-	Watch     time.Time `json:"watch,omitzero"`   // when a timer looks at its silence; zero when none does
-	Silent    bool      `json:"silent,omitempty"` // its silence was told, and it said nothing since
+	Number    uint64          `json:"number"`           // of the newest message; also what was skipped counts
+	Oldest    uint64          `json:"oldest"`           // the first number that is still kept
+	Seq       int             `json:"seq"`              // sequence number of the newest message
+	LastCom   time.Time       `json:"lastCom,omitzero"` // time of the newest message
+	Heard     time.Time       `json:"heard,omitzero"`   // when that was, by the server's clock
+	LastLQI   int             `json:"lqi"`
+	Day       string          `json:"day,omitempty"` // UTC day that the two counts are of
+	Uplinks   int             `json:"uplinks"`
+	Downlinks int             `json:"downlinks"`
+	Watch     time.Time       `json:"watch,omitzero"`   // when a timer looks at its silence; zero when none does
+	Queued    *QueuedDownlink `json:"queued,omitempty"` // what the next request gets
+	Silent    bool            `json:"silent,omitempty"` // its silence was told, and it said nothing since
 }
 
 // unborn is the life of a device that sent nothing yet; its sequence begins at 0.
@@ -154,7 +155,7 @@ func (b *Backend) statusOf(ctx context.Context, d *Device) (*DeviceStatus, error
 	if err != nil {
 		return nil, err
 	}
-	s := &DeviceStatus{Device: *d, LastCom: l.LastCom, ComState: ComNotSeen, LQI: l.LastLQI}
+	s := &DeviceStatus{Device: *d, LastCom: l.LastCom, ComState: ComNotSeen, LQI: l.LastLQI, Queued: l.Queued}
 	if !l.LastCom.IsZero() {
 		s.SequenceNumber, s.ComState = &l.Seq, ComOK
 		l.today(b.now())
@@ -163,8 +164,7 @@ func (b *Backend) statusOf(ctx context.Context, d *Device) (*DeviceStatus, error
 	if l.Silent {
 		s.ComState = ComKO
 	}
-	s.Queued, _, err = b.queued(ctx, d.ID)
-	return s, err
+	return s, nil
 }
 
 func (b *Backend) loadDevice(ctx context.Context, id string) (*Device, uint64, error) {
@@ -284,7 +284,6 @@ func (b *Backend) DeleteDevice(ctx context.Context, id string) error {
 		documents.Remove(devicesBucket, key, documents.AtRev(rev)),
 		documents.Remove(typeDevicesBucket, d.DeviceType+"/"+key, always),
 		documents.Remove(livesBucket, key, always),
-		documents.Remove(queuedBucket, key, always),
 	}
 	for _, bucket := range []string{messagesBucket, resultsBucket, downlinksBucket} {
 		keys, err := b.keys(ctx, bucket, key+"/")

@@ -14,6 +14,6 @@
 //
 // The backend sends nothing itself: a Sender does (sigfox/delivery). It knows no HTTP and no MQTT.
 //
-// Lock order: editing → device → lane. No lock is held while a Sender is called or a commit is waited for, but editing,
+// Lock order: editing → device → lane → lanes. No lock is held while a Sender is called or a commit is waited for, but editing,
 // which orders changes of what is configured.
 package backend

@@ -22,14 +22,14 @@ import (
 //	sigfox/type-names        NAME                         the id of the device type with that name
 //	sigfox/devices           DEVICE                       Device
 //	sigfox/type-devices      TYPE/DEVICE                  nothing: the devices of a type
-//	sigfox/lives             DEVICE                       life: counters of a device, written with each message
+//	sigfox/lives             DEVICE                       life: counters of a device and the downlink that waits for it, written
+//	                                                      with each message
 //	sigfox/callbacks         TYPE/CALLBACK                Callback
 //	sigfox/drafts            TYPE/DRAFT                   Draft: the external id of a callback that is not saved yet
 //	sigfox/callback-states   CALLBACK                     callbackState: whether its last use failed, when that was told
 //	sigfox/messages          DEVICE/NUMBER                Message
 //	sigfox/results           DEVICE/NUMBER/CALLBACK       Result: the first and the latest attempt of a callback
 //	sigfox/downlinks         DEVICE/NUMBER                Downlink: of a message that asked for one
-//	sigfox/queued-downlinks  DEVICE                       QueuedDownlink: what the next request gets
 //	sigfox/due               CALLBACK/TIME/DEVICE/COUNT   debt: a delivery that is owed, by when it is to be tried; COUNT is the
 //	                                                      number as it is, so that older messages come first
 //	sigfox/timers            TIME/settle/DEVICE/NUMBER    nothing: when a downlink's fate is told
@@ -51,7 +51,6 @@ const (
 	messagesBucket       = "sigfox/messages"
 	resultsBucket        = "sigfox/results"
 	downlinksBucket      = "sigfox/downlinks"
-	queuedBucket         = "sigfox/queued-downlinks"
 	dueBucket            = "sigfox/due"
 	timersBucket         = "sigfox/timers"
 	undeliveredBucket    = "sigfox/undelivered"

@@ -73,40 +73,33 @@ func (d *Downlink) Arrow() string {
 func (d *Downlink) verdict(code int, detail string) { d.Verdict, d.Detail = code, detail }
 
 // answer decides about a message's request as far as that can be done at once. The caller holds the device.
-func (p *posting) answer(ctx context.Context, m *Message, t *knownType, h *held) error {
+func (p *posting) answer(m *Message, t *knownType, h *held) {
 	d := &Downlink{InfoCode: Pending, Info: infoMessages[Pending], Verdict: Pending, DeviceType: m.DeviceType, Time: m.Time, Asked: p.now.UTC()}
-	if err := p.decide(ctx, d, m, t, h); err != nil {
-		return err
-	}
+	p.decide(d, m, t, h.life)
 	p.put(downlinksBucket, m.key(), d)
 	p.timer(p.now.Add(p.b.scaled(settledAfter)), settleTimer+m.key())
-	return nil
 }
 
-func (p *posting) decide(ctx context.Context, d *Downlink, m *Message, t *knownType, h *held) error {
+func (p *posting) decide(d *Downlink, m *Message, t *knownType, l *life) {
 	if t.DownlinkMode == DownlinkNone || t.DownlinkMode == DownlinkManaged {
 		d.verdict(NoDownlinkContract, "the device type's downlink mode is NONE")
-		return nil
+		return
 	}
-	if h.life.Downlinks >= dailyDownlinks {
+	if l.Downlinks >= dailyDownlinks {
 		d.Overuse = true
 		d.verdict(TooManyRequests, "the device got its 4 downlinks of the day")
-		return nil
-	}
-	queued, rev, err := p.b.queued(ctx, m.Device)
-	if err != nil {
-		return err
+		return
 	}
 	switch {
-	case queued != nil && !queued.over(p.now):
-		d.Data, d.Source = queued.Data, sourceQueue
+	case l.Queued != nil && !l.Queued.over(p.now):
+		d.Data, d.Source = l.Queued.Data, sourceQueue
 		d.verdict(Acked, "")
-		p.batch.Docs = append(p.batch.Docs, documents.Remove(queuedBucket, deviceKey(m.Device), documents.AtRev(rev)))
-		h.life.Downlinks++
+		l.Queued = nil
+		l.Downlinks++
 	case t.DownlinkMode == DownlinkDirect && t.direct != nil:
 		d.Data, d.Source = t.direct.render(m, p.now), sourceDirect
 		d.verdict(Acked, "")
-		h.life.Downlinks++
+		l.Downlinks++
 	case t.DownlinkMode == DownlinkDirect:
 		d.verdict(InvalidConfiguration, "the device type's downlink data cannot be read")
 	case t.DownlinkHook == "" || t.callback(t.DownlinkHook) == nil:
@@ -114,7 +107,6 @@ func (p *posting) decide(ctx context.Context, d *Downlink, m *Message, t *knownT
 	default:
 		d.Source = sourceCallback
 	}
-	return nil
 }
 
 // downlink reads one with its revision.

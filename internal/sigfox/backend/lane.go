@@ -84,17 +84,12 @@ func (s *lanes) peek(callback string) *lane {
 	return s.by[callback]
 }
 
-// forget drops the lane of a callback that is gone, unless it is owed something.
+// forget drops the lane of a callback that is gone, unless it is owed something. One that gets a debt at this moment pays it
+// all the same.
 func (s *lanes) forget(callback string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	l := s.by[callback]
-	if l == nil {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.debts == 0 {
+	if l := s.peek(callback); l != nil && s.owed(callback) == 0 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		delete(s.by, callback)
 	}
 }
@@ -165,14 +160,15 @@ func (s *lanes) begin() bool {
 func (s *lanes) close(patience time.Duration, cancel func()) {
 	s.mu.Lock()
 	s.closed = true
-	for _, l := range s.by {
+	all := slices.Collect(maps.Values(s.by))
+	s.mu.Unlock()
+	for _, l := range all {
 		l.mu.Lock()
 		if l.timer != nil {
 			l.timer.Stop()
 		}
 		l.mu.Unlock()
 	}
-	s.mu.Unlock()
 	stop := time.AfterFunc(patience, cancel) // what is cancelled stays owed
 	defer stop.Stop()
 	s.work.Wait()

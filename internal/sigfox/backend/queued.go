@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/thingwire/thingwire/internal/fault"
-	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 // QueuedDownlink is what the next request of a device is answered with, in the modes DIRECT and CALLBACK. A device has one:
@@ -63,7 +62,7 @@ func (b *Backend) QueueDownlink(ctx context.Context, device, data string, expire
 			WithRemedy("set it to DIRECT or CALLBACK: thingwire sigfox device-type update %s --downlink-mode", t.Name)
 	}
 	q := &QueuedDownlink{Data: data, Queued: b.now(), Expires: expires}
-	return q, b.commit(documents.Put(queuedBucket, deviceKey(d.ID), q, always))
+	return q, b.queue(ctx, d.ID, func(l *life) error { l.Queued = q; return nil })
 }
 
 // CancelDownlink takes back what is queued; fault.NotFound if nothing is.
@@ -72,23 +71,34 @@ func (b *Backend) CancelDownlink(ctx context.Context, device string) error {
 	if err != nil {
 		return err
 	}
-	q, rev, err := b.queued(ctx, d.ID)
+	return b.queue(ctx, d.ID, func(l *life) error {
+		if l.Queued == nil {
+			return fault.New(fault.NotFound, "nothing is queued for device %s", d.ID)
+		}
+		l.Queued = nil
+		return nil
+	})
+}
+
+// queue changes what waits for a device.
+func (b *Backend) queue(ctx context.Context, id string, change func(*life) error) error {
+	h, err := b.hot.hold(ctx, id)
 	if err != nil {
 		return err
 	}
-	if q == nil {
-		return fault.New(fault.NotFound, "nothing is queued for device %s", d.ID)
+	defer h.drop()
+	if err := change(h.life); err != nil {
+		h.unlock()
+		return err
 	}
-	return b.commit(documents.Remove(queuedBucket, deviceKey(d.ID), documents.AtRev(rev)))
-}
-
-// queued is what waits for a device, nil for nothing.
-func (b *Backend) queued(ctx context.Context, id string) (*QueuedDownlink, uint64, error) {
-	q, rev, err := documents.Load[QueuedDownlink](ctx, b.cfg.Store, queuedBucket, deviceKey(id))
-	if fault.Is(err, fault.NotFound) {
-		return nil, 0, nil
-	}
-	return q, rev, err
+	p := b.post(time.Now())
+	p.put(livesBucket, deviceKey(id), h.life)
+	h.commits.Add(1)
+	p.hand()
+	h.unlock()
+	err = p.ticket.Wait()
+	h.commits.Done()
+	return err
 }
 
 // DownlinkTopic begins the topics that carry downlinks: the device's id follows.

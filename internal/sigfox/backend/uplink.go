@@ -70,9 +70,7 @@ func (b *Backend) accept(ctx context.Context, h *held, f *Frame) (*Message, *pos
 		return nil, nil, err
 	}
 	if m.Withheld == "" {
-		if err := p.fire(ctx, m, d, t, h); err != nil {
-			return nil, nil, err
-		}
+		p.fire(m, d, t, h)
 	}
 	if t.KeepAlive > 0 && h.life.Watch.IsZero() {
 		p.watch(h, now.Add(b.silence(&t.DeviceType)))
@@ -110,12 +108,12 @@ func stamp(t, now time.Time) time.Time {
 }
 
 // fire owes a delivery to each callback that the message concerns, and answers its request for a downlink.
-func (p *posting) fire(ctx context.Context, m *Message, d *Device, t *knownType, h *held) error {
+func (p *posting) fire(m *Message, d *Device, t *knownType, h *held) {
 	if m.OOB != nil {
 		for _, c := range t.firing(template.Status) {
 			p.owe(c, m, m.oobFacts(), p.now)
 		}
-		return nil
+		return
 	}
 	data := m.dataFacts()
 	for _, c := range slices.Concat(t.firing(template.Uplink), t.firing(template.Bidir)) {
@@ -125,9 +123,8 @@ func (p *posting) fire(ctx context.Context, m *Message, d *Device, t *knownType,
 		p.owe(c, m, m.advancedFacts(d), p.now.Add(p.b.scaled(advancedAfter)))
 	}
 	if m.Ack {
-		return p.answer(ctx, m, t, h)
+		p.answer(m, t, h)
 	}
-	return nil
 }
 
 // pruneAtOnce is how many old messages one new one removes at most: more than one, so that a lower limit is reached.

@@ -30,7 +30,7 @@ func isSecret(name string) bool {
 // shown is a callback as it can be shown: without the login in its URL, and without the values of headers and parameters
 // that are called like secrets.
 func shown(r *Request) Sent {
-	s := Sent{Method: r.Method, URL: maskURL(r.URL), Body: r.Body}
+	s := Sent{Method: r.Method, URL: MaskURL(r.URL), Body: r.Body}
 	if r.Method != http.MethodGet {
 		s.ContentType = contentType(r)
 	} else {
@@ -45,8 +45,9 @@ func shown(r *Request) Sent {
 	return s
 }
 
-// maskURL works on the text, because what cannot be parsed is shown too.
-func maskURL(text string) string {
+// MaskURL hides the login in a URL and parameters that are called like secrets. It works on the text, because what cannot be
+// parsed is shown too.
+func MaskURL(text string) string {
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
 		return maskQuery(text)

@@ -21,7 +21,7 @@ func TestMaskURL(t *testing.T) {
 		"no url?password=1":                               "no url?password=***",
 		"":                                                "",
 	} {
-		if got := maskURL(in); got != want {
+		if got := MaskURL(in); got != want {
 			t.Errorf("%s: %s, want %s", in, got, want)
 		}
 	}
@@ -53,7 +53,7 @@ func FuzzMaskURL(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		got := maskURL(text)
+		got := MaskURL(text)
 		u, err := url.Parse(text)
 		if err != nil || u.User == nil || u.Scheme != "http" && u.Scheme != "https" {
 			return
