@@ -137,6 +137,30 @@ def test_downlinks(server, endpoint):
     assert send(server, url, json=ask).status_code == 204
 
 
+def test_kill(new_server):
+    """What was answered is on disk: the endpoint, the downlink that waits, the one that was taken, the message."""
+    server = new_server().start()
+    thing = server.create_thing("reader")
+    made = json.loads(
+        server.run("sigfox", "receiver", "create", "field", "--topic", "field", "--qos", "1", "--callback", "BIDIR", "--downlink", "queue", "--output", "json").output()
+    )
+    reader = paho.Client.open(server, thing, "reader", clean=False)
+    assert reader.subscribe("field") == [1]
+    reader.disconnect()
+    for device in ("1", "2"):
+        server.run("sigfox", "receiver", "downlink", "field", device, "0011223344556677")
+    ask = {**UPLINK, "ack": True}
+    assert send(server, server.url() + made["path"], json={**ask, "device": "1"}).status_code == 200
+    server.kill()
+    server.start()
+    url = server.url() + made["path"]
+    assert send(server, url, json={**ask, "device": "1"}).status_code == 204
+    assert send(server, url, json={**ask, "device": "2"}).json() == {"2": {"downlinkData": "0011223344556677"}}
+    reader = paho.Client.open(server, thing, "reader", clean=False)
+    assert [json.loads(m.payload)["device"] for m in reader.inbox.wait(3)] == ["1", "1", "2"]
+    reader.disconnect()
+
+
 class Tunnel:
     """A reverse proxy, as one stands before a server: what it forwards comes from an address that is not the sender's."""
 

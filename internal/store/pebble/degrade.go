@@ -12,8 +12,10 @@ import (
 )
 
 // degrade is called at the first error of the disk; later ones are only its echo. The caller may hold locks of pebble.
+//
+// The store is broken before the dream begins: whoever has a sync of the dream and asks then must hear of it, or would
+// acknowledge what is nowhere.
 func (l *life) degrade(err error) {
-	l.guard.fallAsleep()
 	s := l.s
 	s.mu.Lock()
 	first := l.broken == nil
@@ -24,6 +26,7 @@ func (l *life) degrade(err error) {
 			s.background.Go(func() { s.mend(l) })
 		}
 	}
+	l.guard.fallAsleep()
 	l.work.Broadcast()
 	s.done.Broadcast()
 	first = first && l.serving

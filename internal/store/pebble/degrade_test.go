@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -85,6 +86,30 @@ func TestDegrade(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The dream in which every sync succeeds does not begin before everybody can know that the store is broken.
+func TestNoDreamBeforeItIsKnown(t *testing.T) {
+	s := mustOpen(t, Options{Dir: "data", FS: vfs.NewMem()})
+	l := s.now()
+	s.mu.Lock()
+	done := make(chan struct{})
+	go func() {
+		l.degrade(syscall.EIO)
+		close(done)
+	}()
+	for range 1000 {
+		runtime.Gosched() // as far as it gets without the lock
+	}
+	if l.broken == nil && l.guard.state.dreaming.Load() {
+		t.Error("pebble dreams and nobody knows")
+	}
+	s.mu.Unlock()
+	<-done
+	if l.error() == nil || !l.guard.state.dreaming.Load() {
+		t.Error("not degraded")
+	}
+	t.Logf("close: %v", s.Close())
 }
 
 // degradeRun commits from some goroutines until all fail, and breaks the disk meanwhile.

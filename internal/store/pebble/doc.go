@@ -12,6 +12,6 @@
 // sorted (takeover.go). The process never panics or exits for an error of the disk. Damage is another matter: a store that
 // cannot understand its own values stays degraded.
 //
-// keys.go is the layout on disk. Locks: Store.mu, queue.mu and Store.queues.mu are leaves, none is held while another one
+// keys.go and block.go are the layout on disk. Locks: Store.mu, queue.mu and Store.queues.mu are leaves, none is held while another one
 // is taken or while pebble is called; pebble's callbacks may hold locks of pebble.
 package pebble
