@@ -40,7 +40,7 @@ func TestUplinkThroughAWS(t *testing.T) {
 		short := w.show(w.uplink("41C800"))
 		w.want("body", strings.Contains(w.receiver.bodies()[1], `"temperature" : "null"`), true)
 		w.want("arrow", short.Arrow, Green)
-		w.want("hint", short.Hints[0], "payload is 3 bytes, temp needs 4")
+		w.want("hint", short.Hints[0], "temp needs 4 bytes, this frame has 3")
 		w.want("seq", short.Seq, 1)
 	})
 }

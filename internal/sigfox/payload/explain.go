@@ -14,7 +14,7 @@ func (c Config) Explain(data []byte) []string {
 	for _, f := range c.fields {
 		switch {
 		case f.FirstBit+f.Bits > 8*len(data):
-			hints = append(hints, fmt.Sprintf("payload is %s, %s needs %d", bytesText(len(data)), f.Name, f.Bytes()))
+			hints = append(hints, fmt.Sprintf("%s needs %s, this frame has %d", f.Name, bytesText(f.Bytes()), len(data)))
 		case f.Kind == Float:
 			hints = append(hints, f.explainFloat(data)...)
 		}
