@@ -83,7 +83,7 @@ func (c *compiled) checkTexts() error {
 		return invalid("%.40q is no source of downlinks", c.Downlink).WithRemedy("use none, queue, topic or template")
 	}
 	for _, t := range []*template.Template{c.topic, c.downlinkTopic} {
-		if t != nil && strings.ContainsAny(t.String(), "+\x00") || t != nil && strings.Contains(strings.ReplaceAll(t.String(), "{customData#", ""), "#") {
+		if t != nil && strings.ContainsAny(anything(t), "+#\x00") { // names of fields may have a #
 			return invalid("the topic %.80q has a wildcard", t.String()).WithRemedy("a message is published on one topic: leave out + and #")
 		}
 	}
@@ -132,10 +132,9 @@ func (r *Receiver) allow(c *compiled) (*policy.Set, error) {
 	type statement struct {
 		Effect, Action, Resource string
 	}
-	arn := "arn:aws:iot:" + r.cfg.Region + ":" + r.cfg.Account + ":topic/"
-	all := []statement{{"Allow", "iot:Publish", arn + anything(c.topic)}}
+	all := []statement{{"Allow", "iot:Publish", r.topicARN(anything(c.topic))}}
 	if c.downlinkTopic != nil {
-		all = append(all, statement{"Allow", "iot:GetRetainedMessage", arn + anything(c.downlinkTopic)})
+		all = append(all, statement{"Allow", actionGetRetained, r.topicARN(anything(c.downlinkTopic))})
 	}
 	text, err := json.Marshal(struct {
 		Version   string
@@ -149,6 +148,13 @@ func (r *Receiver) allow(c *compiled) (*policy.Set, error) {
 		return nil, fault.Wrap(fault.Invalid, err, "the topic cannot be allowed")
 	}
 	return policy.Compile(policy.Source{Name: Principal(c.Name), Document: document}), nil
+}
+
+// actionGetRetained is what an endpoint may do that answers with retained messages.
+const actionGetRetained = "iot:GetRetainedMessage"
+
+func (r *Receiver) topicARN(topic string) string {
+	return "arn:aws:iot:" + r.cfg.Region + ":" + r.cfg.Account + ":topic/" + topic
 }
 
 // anything is a template's text with * for each variable.

@@ -10,6 +10,7 @@ import (
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/journal"
+	"github.com/thingwire/thingwire/internal/policy"
 	"github.com/thingwire/thingwire/internal/store"
 	"github.com/thingwire/thingwire/internal/store/documents"
 )
@@ -165,6 +166,16 @@ func (r *Receiver) takeRetained(ctx context.Context, c *compiled, v *values) (st
 			return "", err
 		}
 	}
+}
+
+// Answers reports whether an endpoint answers requests with the retained message of a topic.
+func (r *Receiver) Answers(topic string) bool {
+	for _, c := range *r.endpoints.Load() {
+		if c.downlinkTopic != nil && !c.Disabled && c.policies.Decide(&policy.Request{Action: actionGetRetained, Resource: r.topicARN(topic)}).Allowed {
+			return true
+		}
+	}
+	return false
 }
 
 func downlinkOf(message []byte) (string, error) {

@@ -325,6 +325,26 @@ func TestDownlinkIsTakenOnce(t *testing.T) {
 	}
 }
 
+func TestTopicsThatAnEndpointAnswersFrom(t *testing.T) {
+	w := newWorld(t)
+	w.make(Endpoint{Name: "usual", Callback: "BIDIR", Topic: "up", Downlink: DownlinkTopic})
+	w.make(Endpoint{Name: "own", Callback: "BIDIR", Topic: "up", PayloadConfig: "a#b::uint:8", Downlink: DownlinkTopic, DownlinkTopic: "valves/{device}/{customData#a#b}"})
+	w.make(Endpoint{Name: "queue", Callback: "BIDIR", Topic: "queued/{device}", Downlink: DownlinkQueue})
+	answers := func(want map[string]bool) {
+		t.Helper()
+		for topic, want := range want {
+			if got := w.Answers(topic); got != want {
+				t.Errorf("%s: %t", topic, got)
+			}
+		}
+	}
+	answers(map[string]bool{"sigfox/downlink/ABC": true, "valves/ABC/7": true, "queued/ABC": false, "sigfox/downlin": false, "up": false})
+	if _, err := w.Edit(t.Context(), "usual", func(e *Endpoint) error { e.Disabled = true; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	answers(map[string]bool{"sigfox/downlink/ABC": false, "valves/ABC/7": true})
+}
+
 func TestQueueDownlinkRefuses(t *testing.T) {
 	w := newWorld(t)
 	w.make(Endpoint{Name: "queue", Callback: "BIDIR", Topic: "up", Downlink: DownlinkQueue})
