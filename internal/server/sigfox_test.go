@@ -135,6 +135,16 @@ func TestSigfoxPublishesThroughARole(t *testing.T) {
 	}
 }
 
+// Every region is this server, so that a callback of another one works here and would not at AWS: that is said at save.
+func TestSigfoxRegionThatIsNotOurs(t *testing.T) {
+	for endpoint, want := range map[string]int{SigfoxOwn: 1, SigfoxAWS: 0} {
+		w := newSigfoxWorld(t, func(c *Config) { c.Sigfox.Endpoint, c.Sigfox.Key = endpoint, SigfoxKey{ID: "AKIA", Secret: "s"} })
+		if saved := w.callback(func(c *backend.Callback) { c.Region = "eu-west-1" }); len(saved.Hints) != want {
+			t.Errorf("endpoint %s: %q", endpoint, saved.Hints)
+		}
+	}
+}
+
 // Each way to fail has its words on the message, and is tried four times.
 func TestSigfoxFailures(t *testing.T) {
 	for name, row := range map[string]struct {

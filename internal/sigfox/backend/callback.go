@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/fault"
@@ -109,7 +110,7 @@ func (b *Backend) CreateCallback(ctx context.Context, c Callback, draft string) 
 	if err := b.commit(ops...); err != nil {
 		return nil, err
 	}
-	return &CallbackStatus{Callback: c, Hints: compiled.hints()}, nil
+	return &CallbackStatus{Callback: c, Hints: b.hints(compiled)}, nil
 }
 
 func (c *Callback) key() string { return c.DeviceType + "/" + c.ID }
@@ -134,9 +135,25 @@ func (b *Backend) callbackStatus(ctx context.Context, t *DeviceType, c *Callback
 	}
 	s := &CallbackStatus{Callback: *c, Dead: state.Dead, DownlinkHook: t.DownlinkHook == c.ID, Pending: b.lanes.owed(c.ID)}
 	if compiled, err := compile(c); err == nil {
-		s.Hints = compiled.hints()
+		s.Hints = b.hints(compiled)
 	}
 	return s, nil
+}
+
+// hints are what may not do what was meant.
+func (b *Backend) hints(k *compiled) []string {
+	hints := k.lint()
+	if k.Channel != ChannelAWS {
+		return hints
+	}
+	if own := b.cfg.Region; own != "" && k.Region != own {
+		hints = append(hints, fmt.Sprintf("the region is %s, this server's is %s: here the message is published all the same, while AWS would publish it in %s, "+
+			"and nobody in %s would get it; use the stack's output Region", k.Region, own, k.Region, own))
+	}
+	if own := b.cfg.Account; own != "" && k.account != own {
+		hints = append(hints, fmt.Sprintf("the role is of account %s, this server's is %s: nothing can be delivered; use the stack's output ARNRole", k.account, own))
+	}
+	return hints
 }
 
 func (b *Backend) loadCallback(ctx context.Context, typeID, id string) (*Callback, uint64, error) {
