@@ -52,15 +52,12 @@ func showCallback(w *world, c *server.SigfoxCallback, _ []string) {
 		"id", c.ID, "kind", c.Kind().String(), "state", callbackState(c), "channel", c.Channel, "payload config", c.PayloadConfig,
 		"to", c.Definition(), "content type", c.ContentType,
 	}
-	for _, h := range c.Headers {
-		value := h.Value
-		if strings.EqualFold(h.Name, "Authorization") {
-			value = "***"
-		}
-		values = append(values, "header", h.Name+": "+value)
+	for _, h := range c.HeadersShown() {
+		values = append(values, "header", h.Name+": "+h.Value)
 	}
-	values = append(values, "line pattern", c.LinePattern, "body", c.Body, "role", c.RoleARN, "external id", c.ExternalID, "topic", c.Topic, "region", c.Region)
+	values = append(values, "line pattern", c.LinePattern, "role", c.RoleARN, "external id", c.ExternalID, "topic", c.Topic, "region", c.Region)
 	w.pairs(values...)
+	w.block("body", c.Body)
 	w.hints(c.Hints)
 }
 

@@ -65,6 +65,15 @@ func (c *Callback) Definition() string {
 	return c.Method + " " + delivery.MaskURL(c.URL)
 }
 
+// HeadersShown are the headers as Definition shows the URL: without secrets.
+func (c *Callback) HeadersShown() []Header {
+	all := make([]Header, len(c.Headers))
+	for i, h := range c.Headers {
+		all[i] = Header{h.Name, delivery.MaskHeader(h.Name, h.Value)}
+	}
+	return all
+}
+
 // CallbackStatus is a callback, whether its last use failed, and whether it is the one that is asked for downlinks.
 type CallbackStatus struct {
 	Callback
