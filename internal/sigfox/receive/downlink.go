@@ -74,12 +74,14 @@ func (r *Receiver) useless(c *compiled, topic string, err error) {
 // QueueDownlink keeps what the device's next request is answered with, in place of what waits already. expires is when it
 // is of no use any more; never when zero.
 func (r *Receiver) QueueDownlink(ctx context.Context, name, device, data string, expires time.Time) (*Downlink, error) {
+	r.editing.Lock() // what waits in an endpoint goes with it
+	defer r.editing.Unlock()
 	e, err := r.Endpoint(name)
 	if err != nil {
 		return nil, err
 	}
 	if e.Downlink != DownlinkQueue {
-		return nil, invalid("the receiving endpoint %s takes its downlinks from: %s", name, e.Downlink).WithRemedy("set its downlink to queue")
+		return nil, invalid("the receiving endpoint %s takes its downlinks from: %s", name, e.Downlink).WithRemedy("let it: thingwire sigfox receiver update %s --callback BIDIR --downlink queue", name)
 	}
 	if device, err = deviceID(device); err != nil {
 		return nil, err
