@@ -12,7 +12,7 @@ var receiverMembers = []member{
 	{"topic", "topic", "topic of the messages, with variables", nil},
 	{"callback", "callback", "UPLINK, BIDIR, STATUS, ACKNOWLEDGE, REPEATER, DATA_ADVANCED or ERROR (default UPLINK)", nil},
 	{"payload", "payloadConfig", "custom payload config that decodes the variable data", nil},
-	{"body", "body", "template of the message, JSON, or @FILE (default all variables and fields)", fromFile},
+	{"body", "body", "template of the message, JSON, or @FILE (default what was sent, and all fields)", fromFile},
 	{"qos", "qos", "0 (default) or 1", wholeNumber},
 	{"auth", "auth", "where the secret is: path, header or basic (default path)", nil},
 	{"header", "header", "the header of --auth header (default X-Sigfox-Secret)", nil},
@@ -27,7 +27,7 @@ func newReceiverCreate(w *world) *cobra.Command {
 		use: "create NAME", short: "Make a receiving endpoint, and its secret", args: []string{"NAME"}, members: receiverMembers,
 		long: `Makes a URL for callbacks of a Sigfox backend and prints it with its secret, which is shown once. Let the callback send JSON or a
 form with the variables under their own names, as {"device":"{device}","data":"{data}"}, or say their names with --variable.
-The message is JSON with all of them and the fields of --payload, or what --body says.`,
+The message is JSON with those that were sent and the fields of --payload, or what --body says.`,
 		example: `  thingwire sigfox receiver create field --topic 'sigfox/{device}' --payload temp::float:32
   thingwire sigfox receiver create field --topic sigfox --callback BIDIR --downlink queue --auth header
   thingwire sigfox receiver create field --topic sigfox --variable device=id --variable data=payload --body @message.json`,

@@ -20,7 +20,8 @@ type compiled struct {
 	names  map[string]string // variable to its name in the request
 	must   bool              // all of names must be sent
 
-	topic, body   *template.Template
+	topic         *template.Template
+	body          *template.Template // nil for everything that was sent
 	downlinkTopic *template.Template // nil for none
 	downlink      *template.Template // nil for none
 	policies      *policy.Set
@@ -43,17 +44,13 @@ func (r *Receiver) compile(e Endpoint, secret [secretSize]byte) (*compiled, erro
 			c.names[name] = name
 		}
 	}
-	body := e.Body
-	if body == "" {
-		body = c.everything()
-	}
 	for _, part := range []struct {
 		what, text string
 		place      template.Place
 		into       **template.Template
 	}{
 		{"topic", e.Topic, template.TextBody, &c.topic},
-		{"body", body, template.JSONBody, &c.body},
+		{"body", e.Body, template.JSONBody, &c.body},
 		{"downlink topic", e.DownlinkTopic, template.TextBody, &c.downlinkTopic},
 		{"downlink template", e.DownlinkTemplate, template.TextBody, &c.downlink},
 	} {
@@ -75,8 +72,10 @@ func (c *compiled) checkTexts() error {
 	switch {
 	case c.topic == nil:
 		return invalid("the topic is missing").WithRemedy("write a topic, for example sigfox/{device}")
-	case !c.canBeJSON():
+	case c.body != nil && !c.canBeJSON():
 		return invalid("the body is no JSON whatever the values are").WithRemedy("write {\"device\":\"{device}\"}, or leave it out")
+	case c.body == nil && c.ambiguous() != "":
+		return invalid("the field %s of the payload config is called like a variable", c.ambiguous()).WithRemedy("call it differently, or write a body")
 	case c.Downlink == DownlinkTemplate && c.downlink == nil:
 		return invalid("the downlink's template is missing").WithRemedy("write 16 hexadecimal digits")
 	case !slices.Contains([]string{DownlinkNone, DownlinkQueue, DownlinkTopic, DownlinkTemplate}, c.Downlink):
@@ -96,35 +95,14 @@ func (c *compiled) canBeJSON() bool {
 	return err == nil
 }
 
-// texts are the variables that JSON writes in quotes.
-var texts = []string{"device", "data", "deviceTypeId", "station", "infoMessage", "lqi", "operatorName", "info", "severity"}
-
-// legacy are the variables of old callbacks, which nobody misses.
-var legacy = []string{"duplicate", "avgSnr", "lat", "lng", "longPolling", "fixedLat", "fixedLng"}
-
-// everything is a body with all that the sender may send, in the order of the documentation, and all fields.
-func (c *compiled) everything() string {
-	var b strings.Builder
-	member := func(name, variable string, quoted bool) {
-		b.WriteString(map[bool]string{true: "{", false: ","}[b.Len() == 0])
-		key, err := json.Marshal(name)
-		if err != nil {
-			panic("receive: a name that cannot be marshalled: " + err.Error())
-		}
-		quote := map[bool]string{true: `"`}[quoted]
-		b.WriteString(string(key) + ":" + quote + "{" + variable + "}" + quote)
-	}
-	for _, name := range c.kind.Variables() {
-		if _, sent := c.names[name]; sent && (c.must || !slices.Contains(legacy, name)) {
-			member(name, name, slices.Contains(texts, name))
+// ambiguous is a field that would stand in the body under the name of a variable, empty for none.
+func (c *compiled) ambiguous() string {
+	for _, f := range c.fields.Fields() {
+		if _, ok := c.names[f.Name]; ok {
+			return f.Name
 		}
 	}
-	if c.kind.HasPayload() {
-		for _, f := range c.fields.Fields() {
-			member(f.Name, "customData#"+f.Name, f.Kind == payload.Char)
-		}
-	}
-	return b.String() + "}"
+	return ""
 }
 
 // allow is the policy of an endpoint: its own topics and no other, with anything where variables stand.
