@@ -55,6 +55,7 @@ func TestFramesThatAreRefused(t *testing.T) {
 			"nine digits":     {Device: "0004D3091"},
 			"not a number":    {Device: dev, OOB: &OOB{Temperature: math.NaN()}},
 			"station":         {Device: dev, Radio: Radio{Station: "no"}},
+			"101 stations":    {Device: dev, Radio: Radio{Receptions: make([]Reception, 101)}},
 		} {
 			if _, err := w.Uplink(w.Context(), f); !fault.Is(err, fault.Invalid) {
 				t.Errorf("%s: %v", what, err)
@@ -185,6 +186,8 @@ func TestCallbackGoesAway(t *testing.T) {
 				l := w.show(m)
 				w.want("requests", len(w.receiver.all()), 1)
 				w.want("arrow", l.Arrow, Red)
+				w.want("of", l.Results[0].Kind+" "+l.Results[0].Definition, "DATA/UPLINK "+c.Definition())
+				w.want("attempts", l.Results[0].Attempts, 1)
 				w.want("owed", w.docs(dueBucket), 0)
 				w.want("pending", w.Counts().Pending.Load(), int64(0))
 			})
