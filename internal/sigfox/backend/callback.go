@@ -271,6 +271,23 @@ func (b *Backend) SelectDownlink(ctx context.Context, typeID, id string) error {
 	return b.commit(documents.Put(deviceTypesBucket, typeID, t, documents.AtRev(rev)))
 }
 
+// TestCallback tries whether the role of an AWS_IOT callback can be assumed, and publishes nothing; what it may publish only a
+// message shows. ok is the answer, and the attempt says which of the role, its trust and the external id is wrong.
+func (b *Backend) TestCallback(ctx context.Context, typeID, id string) (a *Attempt, ok bool, err error) {
+	if _, _, err := b.loadType(ctx, typeID); err != nil {
+		return nil, false, err
+	}
+	c, _, err := b.loadCallback(ctx, typeID, id)
+	if err != nil {
+		return nil, false, err
+	}
+	if c.Channel != ChannelAWS {
+		return nil, false, bad("channel", "a %s callback has no role to try", c.Channel).WithRemedy("send a frame: thingwire sigfox uplink")
+	}
+	o := b.cfg.Sender.Deliver(ctx, &delivery.Request{Channel: c.Channel, AWS: c.target(), AssumeOnly: true})
+	return attemptOf(&o), o.OK, nil
+}
+
 // callbackState is what deliveries change in a callback.
 type callbackState struct {
 	Dead    bool      `json:"dead"`             // its last use failed

@@ -293,6 +293,23 @@ func TestCallbacksThatNameAnotherPlace(t *testing.T) {
 	}
 }
 
+func TestCallbackIsTried(t *testing.T) {
+	bubble(t, Config{}, func(w *world) {
+		aws, err := w.CreateCallback(w.Context(), good(w.kind.ID), "")
+		w.must(err)
+		w.receiver.set(says(403, "AccessDenied: sts:AssumeRole r", ""))
+		a, ok, err := w.TestCallback(w.Context(), w.kind.ID, aws.ID)
+		w.must(err)
+		w.want("tried", fmt.Sprintln(a.Status, a.Info, ok), "403 AccessDenied: sts:AssumeRole r false\n")
+		r := w.receiver.all()[0].Request
+		w.want("asked", r.AssumeOnly && r.AWS.ExternalID == aws.ExternalID, true)
+		_, _, err = w.TestCallback(w.Context(), w.kind.ID, w.callback(Callback{}).ID)
+		wantRefusal(t, "a URL", err, fault.Invalid, "channel")
+		_, _, err = w.TestCallback(w.Context(), w.kind.ID, "none")
+		wantRefusal(t, "none", err, fault.NotFound, "")
+	})
+}
+
 // One BIDIR callback of a device type is the one for downlinks; selecting another moves it, deleting it ends it.
 func TestDownlinkHook(t *testing.T) {
 	bubble(t, Config{}, func(w *world) {
