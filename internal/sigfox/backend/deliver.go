@@ -114,7 +114,7 @@ func (b *Backend) keep(l *lane, items []*item, decide func(*posting, *item)) (le
 		decide(p, i)
 	}
 	p.hand()
-	err := p.ticket.Wait()
+	err := p.durable()
 	p.follow(err)
 	if err != nil {
 		b.cannot("write", l, err)

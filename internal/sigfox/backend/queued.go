@@ -96,7 +96,7 @@ func (b *Backend) queue(ctx context.Context, id string, change func(*life) error
 	h.commits.Add(1)
 	p.hand()
 	h.unlock()
-	err = p.ticket.Wait()
+	err = p.durable()
 	h.commits.Done()
 	return err
 }

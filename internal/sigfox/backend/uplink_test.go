@@ -1,14 +1,18 @@
 package backend
 
 import (
+	"context"
+	"iter"
 	"math"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/sigfox/delivery"
+	"github.com/thingwire/thingwire/internal/store"
 )
 
 // The seed: temp::float:32 and its body, from the frame to what is published, and the green arrow.
@@ -286,5 +290,39 @@ func TestOutcomeThatCannotBeKept(t *testing.T) {
 		w.want("requests", w.requests(), "0s 0\n6s 0")
 		w.want("arrow", w.show(m).Arrow, Green)
 		w.want("owed", w.docs(dueBucket), 0)
+	})
+}
+
+// blind is a store whose list of what was not delivered cannot be read.
+type blind struct {
+	store.Store
+	seeing atomic.Bool
+}
+
+func (b *blind) List(ctx context.Context, bucket, prefix, after string, limit int) iter.Seq2[store.Doc, error] {
+	if bucket == undeliveredBucket && !b.seeing.Load() {
+		return func(yield func(store.Doc, error) bool) { yield(store.Doc{}, errDisk) }
+	}
+	return b.Store.List(ctx, bucket, prefix, after, limit)
+}
+
+// What is given up while the list of undelivered ones cannot be read takes no other line's place: it stays owed.
+func TestUndeliveredThatCannotBeNumbered(t *testing.T) {
+	bubble(t, Config{}, func(w *world) {
+		w.callback(Callback{Body: "{data}"})
+		w.receiver.set(says(500, "Internal Server Error", ""))
+		w.uplink("01")
+		w.after(10 * time.Minute)
+		w.want("listed", w.docs(undeliveredBucket), 1)
+		s := &blind{Store: w.store}
+		w.cfg.Store = s
+		w.restart()
+		w.uplink("02")
+		w.after(8 * time.Minute)
+		w.want("owed while it is blind", w.docs(dueBucket), 1)
+		s.seeing.Store(true)
+		w.after(10 * time.Second)
+		w.want("owed", w.docs(dueBucket), 0)
+		w.want("listed", w.docs(undeliveredBucket), 2)
 	})
 }
