@@ -40,7 +40,7 @@ var callbackMembers = []member{
 func newSigfoxCallback(w *world) *cobra.Command {
 	path := func(args []string) string { return server.SigfoxPath("device-types", args[0], "callbacks", args[1]) }
 	return group("callback", "Make, list, show, change and delete callbacks of a device type",
-		newCallbackCreate(w), newCallbackDraft(w), newCallbackList(w), newCallbackShow(w), newCallbackUpdate(w), newCallbackTest(w), newCallbackDownlink(w), newCallbackUndelivered(w),
+		newCallbackCreate(w), newCallbackDraft(w), newCallbackDrafts(w), newCallbackList(w), newCallbackShow(w), newCallbackUpdate(w), newCallbackTest(w), newCallbackDownlink(w), newCallbackUndelivered(w),
 		deletion(w, "delete DEVICE_TYPE CALLBACK", "Delete a callback, and give up what it was to deliver", "Callback", path, "DEVICE_TYPE", "CALLBACK"))
 }
 

@@ -168,7 +168,7 @@ func (b *Backend) hints(k *compiled) []string {
 func (b *Backend) loadCallback(ctx context.Context, typeID, id string) (*Callback, uint64, error) {
 	c, rev, err := documents.Load[Callback](ctx, b.cfg.Store, callbacksBucket, typeID+"/"+id)
 	if fault.Is(err, fault.NotFound) {
-		return nil, 0, fault.New(fault.NotFound, "device type %s has no callback %q", typeID, id).WithRemedy("see: thingwire sigfox callback list")
+		return nil, 0, fault.New(fault.NotFound, "device type %s has no callback %q", typeID, id).WithRemedy("see: thingwire sigfox callback list %s", typeID)
 	}
 	return c, rev, err
 }

@@ -59,6 +59,7 @@ func TestExplain(t *testing.T) {
 		{"temp::float:32", "C05000", []string{"temp needs 4 bytes, this frame has 3", unpadded + "C0500000 would read temp=-3.25"}},
 		{"temp::float:32", "0000", []string{"temp needs 4 bytes, this frame has 2", unpadded + "00000000 would read temp=0.0"}},
 		{"temp::float:32", "", []string{"temp needs 4 bytes, this frame has 0"}},
+		{"temp::float:32", "313245", []string{"temp needs 4 bytes, this frame has 3"}}, // no reading comes of it
 		{"temp::float:32", "41", []string{"temp needs 4 bytes, this frame has 1"}},
 		{"t1::uint:8 t2::uint:8 t3::uint:8", "15", []string{"t2 needs 2 bytes, this frame has 1", "t3 needs 3 bytes, this frame has 1"}},
 		{"a::uint:16 b::bool:7", "1122", []string{"b needs 3 bytes, this frame has 2", unpadded + "110202 would read a=4354, b=false"}},
