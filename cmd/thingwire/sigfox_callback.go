@@ -40,7 +40,7 @@ var callbackMembers = []member{
 func newSigfoxCallback(w *world) *cobra.Command {
 	path := func(args []string) string { return server.SigfoxPath("device-types", args[0], "callbacks", args[1]) }
 	return group("callback", "Make, list, show, change and delete callbacks of a device type",
-		newCallbackCreate(w), newCallbackDraft(w), newCallbackDrafts(w), newCallbackList(w), newCallbackShow(w), newCallbackUpdate(w), newCallbackTest(w), newCallbackDownlink(w), newCallbackUndelivered(w),
+		newCallbackCreate(w), newCallbackDraft(w), newCallbackDrafts(w), newCallbackList(w), newCallbackShow(w), newCallbackUpdate(w), newCallbackDownlink(w), newCallbackUndelivered(w),
 		deletion(w, "delete DEVICE_TYPE CALLBACK", "Delete a callback, and give up what it was to deliver", "Callback", path, "DEVICE_TYPE", "CALLBACK"))
 }
 
@@ -134,23 +134,6 @@ func newCallbackShow(w *world) *cobra.Command {
 			return server.Call{Method: http.MethodGet, Path: server.SigfoxPath("device-types", args[0], "callbacks", args[1])}
 		},
 		show: showCallback,
-	}
-	return v.command(w)
-}
-
-func newCallbackTest(w *world) *cobra.Command {
-	v := sigfoxVerb[server.SigfoxTest]{
-		use: "test DEVICE_TYPE CALLBACK", short: "Try whether the role of an AWS_IOT callback can be assumed, and publish nothing", args: []string{"DEVICE_TYPE", "CALLBACK"},
-		call: func(_ *cobra.Command, args []string, _ map[string]any) server.Call {
-			return server.Call{Method: http.MethodPost, Path: server.SigfoxPath("device-types", args[0], "callbacks", args[1], "test")}
-		},
-		show: func(w *world, t *server.SigfoxTest, _ []string) {
-			if t.OK {
-				w.printf("The role can be assumed with the callback's external id. Whether it may publish shows with the next message.\n")
-				return
-			}
-			w.printf("The role cannot be assumed: %d %s; %s\n", t.Status, plainText(t.Info), plainText(t.Remedy))
-		},
 	}
 	return v.command(w)
 }

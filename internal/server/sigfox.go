@@ -139,12 +139,8 @@ func (r *rooms) openSigfox(ctx context.Context, log *slog.Logger) error {
 		cfg.Key = func(context.Context) (delivery.Key, error) { return delivery.Key(r.cfg.Sigfox.Key), nil }
 	}
 	f.sender = delivery.New(cfg)
-	account, region := r.cfg.Account, r.cfg.Region
-	if !r.cfg.Sigfox.own() { // the callback says where
-		account, region = "", ""
-	}
 	f.backend, err = backend.Open(ctx, backend.Config{
-		Account: account, Region: region, Store: r.store, Sender: f.sender, Tell: r.tellSigfox, Log: log, KeepMessages: int(r.cfg.Sigfox.Messages), Speed: r.cfg.Sigfox.Speed,
+		Store: r.store, Sender: f.sender, Tell: r.tellSigfox, Log: log, KeepMessages: int(r.cfg.Sigfox.Messages), Speed: r.cfg.Sigfox.Speed,
 		Acknowledged: func(device string, text []byte) { r.broker.Announce(backend.DownlinkTopic+device+"/ack", text) },
 	})
 	if err != nil {

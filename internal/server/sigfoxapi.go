@@ -44,7 +44,6 @@ var sigfoxRows = []sigfoxRow{
 	{"UpdateCallback", "PATCH device-types/{type}/callbacks/{callback}", sigfoxUpdateCallback},
 	{"DeleteCallback", "DELETE device-types/{type}/callbacks/{callback}", sigfoxDeleteCallback},
 	{"SelectDownlinkCallback", "PUT device-types/{type}/callbacks/{callback}/downlink", sigfoxSelectDownlink},
-	{"TestCallback", "POST device-types/{type}/callbacks/{callback}/test", sigfoxTestCallback},
 	{"ListCallbackDrafts", "GET device-types/{type}/drafts", sigfoxListDrafts},
 	{"CreateCallbackDraft", "POST device-types/{type}/drafts", sigfoxCreateDraft},
 	{"DeleteCallbackDraft", "DELETE device-types/{type}/drafts/{draft}", sigfoxDeleteDraft},

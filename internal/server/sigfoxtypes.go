@@ -98,24 +98,6 @@ func sigfoxSelectDownlink(c *sigfoxCall) (any, error) {
 	return nothing(c.SelectDownlink(c.Context(), t.ID, c.PathValue("callback")))
 }
 
-// SigfoxTest is whether the role of a callback can be assumed.
-type SigfoxTest struct {
-	OK bool `json:"ok"`
-	backend.Attempt
-}
-
-func sigfoxTestCallback(c *sigfoxCall) (any, error) {
-	t, err := c.kind()
-	if err != nil {
-		return nil, err
-	}
-	a, ok, err := c.TestCallback(c.Context(), t.ID, c.PathValue("callback"))
-	if err != nil {
-		return nil, err
-	}
-	return SigfoxTest{ok, *a}, nil
-}
-
 func sigfoxListDrafts(c *sigfoxCall) (any, error) {
 	t, err := c.kind()
 	if err != nil {

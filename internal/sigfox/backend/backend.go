@@ -36,10 +36,6 @@ type Config struct {
 	// Acknowledged is told the fate of each downlink, as JSON (Acknowledgement); nil if nobody listens. It must not wait.
 	Acknowledged func(device string, text []byte)
 
-	// Account and Region are of the one place where AWS_IOT callbacks come to, whatever they name: those that name another
-	// are told of at save. Empty where that depends on the callback.
-	Account, Region string
-
 	// Again is how long to wait after an error of the store (default 5 s).
 	Again time.Duration
 

@@ -2,7 +2,6 @@ package backend
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/fault"
@@ -119,7 +118,7 @@ func (b *Backend) CreateCallback(ctx context.Context, c Callback, draft string) 
 	if err := b.commit(ops...); err != nil {
 		return nil, err
 	}
-	return &CallbackStatus{Callback: c, Hints: b.hints(compiled)}, nil
+	return &CallbackStatus{Callback: c, Hints: compiled.hints()}, nil
 }
 
 func (c *Callback) key() string { return c.DeviceType + "/" + c.ID }
@@ -144,25 +143,9 @@ func (b *Backend) callbackStatus(ctx context.Context, t *DeviceType, c *Callback
 	}
 	s := &CallbackStatus{Callback: *c, Dead: state.Dead, DownlinkHook: t.DownlinkHook == c.ID, Pending: b.lanes.owed(c.ID)}
 	if compiled, err := compile(c); err == nil {
-		s.Hints = b.hints(compiled)
+		s.Hints = compiled.hints()
 	}
 	return s, nil
-}
-
-// hints are what may not do what was meant.
-func (b *Backend) hints(k *compiled) []string {
-	hints := k.lint()
-	if k.Channel != ChannelAWS {
-		return hints
-	}
-	if own := b.cfg.Region; own != "" && k.Region != own {
-		hints = append(hints, fmt.Sprintf("the region is %s, this server's is %s: here the message is published all the same, while AWS would publish it in %s, "+
-			"and nobody in %s would get it; use the stack's output Region", k.Region, own, k.Region, own))
-	}
-	if own := b.cfg.Account; own != "" && k.account != own {
-		hints = append(hints, fmt.Sprintf("the role is of account %s, this server's is %s: nothing can be delivered; use the stack's output ARNRole", k.account, own))
-	}
-	return hints
 }
 
 func (b *Backend) loadCallback(ctx context.Context, typeID, id string) (*Callback, uint64, error) {
@@ -269,23 +252,6 @@ func (b *Backend) SelectDownlink(ctx context.Context, typeID, id string) error {
 	}
 	t.DownlinkHook = id
 	return b.commit(documents.Put(deviceTypesBucket, typeID, t, documents.AtRev(rev)))
-}
-
-// TestCallback tries whether the role of an AWS_IOT callback can be assumed, and publishes nothing; what it may publish only a
-// message shows. ok is the answer, and the attempt says which of the role, its trust and the external id is wrong.
-func (b *Backend) TestCallback(ctx context.Context, typeID, id string) (a *Attempt, ok bool, err error) {
-	if _, _, err := b.loadType(ctx, typeID); err != nil {
-		return nil, false, err
-	}
-	c, _, err := b.loadCallback(ctx, typeID, id)
-	if err != nil {
-		return nil, false, err
-	}
-	if c.Channel != ChannelAWS {
-		return nil, false, bad("channel", "a %s callback has no role to try", c.Channel).WithRemedy("send a frame: thingwire sigfox uplink")
-	}
-	o := b.cfg.Sender.Deliver(ctx, &delivery.Request{Channel: c.Channel, AWS: c.target(), AssumeOnly: true})
-	return attemptOf(&o), o.OK, nil
 }
 
 // callbackState is what deliveries change in a callback.

@@ -19,7 +19,6 @@ type compiled struct {
 	headers []template.HeaderTemplate
 	body    *template.Template // nil for none
 	line    *template.Template // of BATCH_URL
-	account string             // of the role of AWS_IOT
 }
 
 // Limits of topics (AWS IoT Core), in bytes.
@@ -200,7 +199,7 @@ func (k *compiled) compileAWS() (err error) {
 	case k.URL != "" || k.Method != "" || len(k.Headers) > 0 || k.LinePattern != "":
 		return bad("url", "an AWS_IOT callback has no URL, method, headers or line pattern")
 	}
-	if _, k.account, err = delivery.ParseRole(k.RoleARN); err != nil {
+	if _, _, err := delivery.ParseRole(k.RoleARN); err != nil {
 		return bad("roleArn", "%s", err)
 	}
 	if err := delivery.CheckRegion(k.Region); err != nil {
@@ -224,8 +223,8 @@ func checkTopic(topic string) error {
 	return nil
 }
 
-// lint is what its texts alone tell of.
-func (k *compiled) lint() []string {
+// hints are what may not do what was meant.
+func (k *compiled) hints() []string {
 	hints := k.config.Lint()
 	for _, t := range []*template.Template{k.url, k.body, k.line} {
 		if t != nil {

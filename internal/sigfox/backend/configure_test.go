@@ -269,47 +269,6 @@ func TestExternalID(t *testing.T) {
 	})
 }
 
-// Where callbacks come to one place whatever they name, those that name another are told of.
-func TestCallbacksThatNameAnotherPlace(t *testing.T) {
-	for _, row := range []struct {
-		cfg  Config
-		want []string
-	}{
-		{Config{}, nil},
-		{Config{Account: "123456789012", Region: "eu-west-1"}, nil},
-		{Config{Account: "000000000000", Region: "us-east-1"}, []string{"the region is eu-west-1, this server's is us-east-1", "the role is of account 123456789012, this server's is 000000000000"}},
-	} {
-		bubble(t, row.cfg, func(w *world) {
-			made, err := w.CreateCallback(w.Context(), good(w.kind.ID), "")
-			w.must(err)
-			shown, err := w.Callback(w.Context(), w.kind.ID, made.ID)
-			w.must(err)
-			w.want("hints at save", len(made.Hints), len(row.want))
-			w.want("hints when shown", len(shown.Hints), len(row.want))
-			for i, want := range row.want {
-				w.want("hint", strings.HasPrefix(made.Hints[i], want), true)
-			}
-		})
-	}
-}
-
-func TestCallbackIsTried(t *testing.T) {
-	bubble(t, Config{}, func(w *world) {
-		aws, err := w.CreateCallback(w.Context(), good(w.kind.ID), "")
-		w.must(err)
-		w.receiver.set(says(403, "AccessDenied: sts:AssumeRole r", ""))
-		a, ok, err := w.TestCallback(w.Context(), w.kind.ID, aws.ID)
-		w.must(err)
-		w.want("tried", fmt.Sprintln(a.Status, a.Info, ok), "403 AccessDenied: sts:AssumeRole r false\n")
-		r := w.receiver.all()[0].Request
-		w.want("asked", r.AssumeOnly && r.AWS.ExternalID == aws.ExternalID, true)
-		_, _, err = w.TestCallback(w.Context(), w.kind.ID, w.callback(Callback{}).ID)
-		wantRefusal(t, "a URL", err, fault.Invalid, "channel")
-		_, _, err = w.TestCallback(w.Context(), w.kind.ID, "none")
-		wantRefusal(t, "none", err, fault.NotFound, "")
-	})
-}
-
 // One BIDIR callback of a device type is the one for downlinks; selecting another moves it, deleting it ends it.
 func TestDownlinkHook(t *testing.T) {
 	bubble(t, Config{}, func(w *world) {

@@ -45,14 +45,9 @@ func (k *compiled) render(v template.Values) (*delivery.Request, error) {
 		}
 	}
 	if k.Channel == ChannelAWS {
-		r.AWS = k.target()
+		r.AWS = &delivery.AWSTarget{RoleARN: k.RoleARN, ExternalID: k.ExternalID, Region: k.Region, Topic: k.Topic, SessionName: "sigfox-" + k.ID}
 	}
 	return r, nil
-}
-
-// target is where an AWS_IOT callback publishes to.
-func (c *Callback) target() *delivery.AWSTarget {
-	return &delivery.AWSTarget{RoleARN: c.RoleARN, ExternalID: c.ExternalID, Region: c.Region, Topic: c.Topic, SessionName: "sigfox-" + c.ID}
 }
 
 // inOrder sorts deliveries by when they were owed.

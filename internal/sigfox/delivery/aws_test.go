@@ -296,27 +296,6 @@ func TestWithoutCredentialsOfSigfox(t *testing.T) {
 	}
 }
 
-// A role can be tried: each time anew, and nothing is published.
-func TestRoleIsTried(t *testing.T) {
-	a := newAmazon(t)
-	try := func() Outcome {
-		r := uplink()
-		r.AssumeOnly, r.Body = true, ""
-		return a.sender.Deliver(t.Context(), r)
-	}
-	a.sender.Deliver(t.Context(), uplink())
-	if out := try(); !out.OK || out.Status != http.StatusOK {
-		t.Errorf("%+v", out)
-	}
-	a.answers(queryFailure(403, "AccessDenied", "no"), nil)
-	if out := try(); out.OK || out.Status != 403 || out.Info != "AccessDenied: sts:AssumeRole "+roleARN {
-		t.Errorf("%+v", out)
-	}
-	if assumed, published := a.counts(); assumed != 3 || published != 1 {
-		t.Errorf("%d roles assumed, %d messages", assumed, published)
-	}
-}
-
 // Many callbacks that wait for one role are told of its failure together: none writes into what the others read.
 func TestFailureIsSharedByMany(t *testing.T) {
 	s := open(t, Config{})

@@ -19,12 +19,6 @@ func (s *Sender) publish(ctx context.Context, r *Request) Outcome {
 		w := explain(err)
 		return Outcome{Info: w.info, Remedy: w.remedy, Attempted: Sent{Body: r.Body}}
 	}
-	if r.AssumeOnly {
-		if _, err := s.assume(ctx, t); err != nil {
-			return outcomeOf(err, Sent{})
-		}
-		return Outcome{Status: http.StatusOK, Info: "success", OK: true}
-	}
 	for again := true; ; again = false {
 		c, err := s.session(ctx, t)
 		if err == nil {

@@ -27,8 +27,6 @@ type Request struct {
 	Body string
 
 	AWS *AWSTarget // of AWSIoT
-	// AssumeOnly tries whether the role of AWS can be assumed at this moment, and publishes nothing.
-	AssumeOnly bool
 }
 
 // AWSTarget is where an AWS IoT callback publishes to (Sigfox reference, section 8.1).
