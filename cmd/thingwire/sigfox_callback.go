@@ -40,7 +40,7 @@ var callbackMembers = []member{
 func newSigfoxCallback(w *world) *cobra.Command {
 	path := func(args []string) string { return server.SigfoxPath("device-types", args[0], "callbacks", args[1]) }
 	return group("callback", "Make, list, show, change and delete callbacks of a device type",
-		newCallbackCreate(w), newCallbackDraft(w), newCallbackDrafts(w), newCallbackList(w), newCallbackShow(w), newCallbackUpdate(w), newCallbackDownlink(w), newCallbackUndelivered(w),
+		newCallbackCreate(w), newCallbackDraft(w), newCallbackDrafts(w), newCallbackList(w), newCallbackShow(w), newCallbackUpdate(w), newCallbackTest(w), newCallbackDownlink(w), newCallbackUndelivered(w),
 		deletion(w, "delete DEVICE_TYPE CALLBACK", "Delete a callback, and give up what it was to deliver", "Callback", path, "DEVICE_TYPE", "CALLBACK"))
 }
 
@@ -134,6 +134,36 @@ func newCallbackShow(w *world) *cobra.Command {
 			return server.Call{Method: http.MethodGet, Path: server.SigfoxPath("device-types", args[0], "callbacks", args[1])}
 		},
 		show: showCallback,
+	}
+	return v.command(w)
+}
+
+func newCallbackTest(w *world) *cobra.Command {
+	v := sigfoxVerb[server.SigfoxTrial]{
+		use: "test DEVICE_TYPE CALLBACK", short: "Deliver a sample once, and say what it came to", args: []string{"DEVICE_TYPE", "CALLBACK"},
+		long: `Makes one delivery of a callback, also of one that is disabled, as if a frame had come, and says what it came to and what to do.
+Nothing is kept and nothing is tried again. The receiver cannot tell it from a message.`,
+		example: "  thingwire sigfox callback test rooms 5e3a8c1f0b6d4e2a9c7f1b30 --data 41C8CCCD",
+		members: []member{
+			{"data", "data", "the frame's payload in hexadecimal digits (default none)", nil},
+			{"device", "device", "the device that it comes from (default 1)", nil},
+		},
+		call: func(_ *cobra.Command, args []string, body map[string]any) server.Call {
+			return server.Call{Method: http.MethodPost, Path: server.SigfoxPath("device-types", args[0], "callbacks", args[1], "test"), In: body}
+		},
+		show: func(w *world, t *server.SigfoxTrial, _ []string) {
+			w.printf("^ %s  %d %s\n", t.Arrow, t.Status, plainText(t.Info))
+			if t.Remedy != "" {
+				w.printf("%s\n", plainText(t.Remedy))
+			}
+			if t.Downlink != "" {
+				w.printf("v %s %s\n", plainText(t.Downlink), t.Data)
+			}
+			if t.Sent != nil {
+				w.pairs("sent", t.Sent.Method+" "+t.Sent.URL)
+				w.block("body", t.Sent.Body)
+			}
+		},
 	}
 	return v.command(w)
 }

@@ -53,7 +53,8 @@ const errNoChanges = "The submitted information didn't contain changes. Submit d
 const maxChangeSets = 100
 
 // CreateChangeSet makes a change set. With OfNew it makes a stack, too, whose status is REVIEW_IN_PROGRESS, until the
-// change set is executed.
+// change set is executed. One that failed leaves its name to the next: aws cloudformation deploy gives each the name of its
+// second, and here two of them fit into one.
 func (s *Stacks) CreateChangeSet(ctx context.Context, n NewChangeSet) (made *ChangeSet, err error) {
 	if err := checkName("changeSetName", n.Name); err != nil {
 		return nil, err
@@ -67,7 +68,7 @@ func (s *Stacks) CreateChangeSet(ctx context.Context, n NewChangeSet) (made *Cha
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(sets, func(c *ChangeSet) bool { return c.Name == n.Name }) {
+		if slices.ContainsFunc(sets, func(c *ChangeSet) bool { return c.Name == n.Name && !c.Failed }) {
 			return refuse(fault.Exists, ErrAlreadyExists, "ChangeSet %s already exists", n.Name)
 		}
 		if len(sets) >= maxChangeSets {
@@ -76,7 +77,7 @@ func (s *Stacks) CreateChangeSet(ctx context.Context, n NewChangeSet) (made *Cha
 		if made, err = s.changeSet(ctx, st, n); err != nil {
 			return err
 		}
-		ops = append(ops, documents.Put(setsBucket, setKey(st, n.Name), made, documents.Absent))
+		ops = append(ops, documents.Put(setsBucket, setKey(st, n.Name), made, store.Condition{})) // the stack's revision orders them
 		return documents.Commit(s.cfg.Store, append(ops, s.put(st, rev)...)...)
 	})
 	return made, err

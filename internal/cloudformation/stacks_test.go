@@ -383,6 +383,10 @@ func TestChangeSets(t *testing.T) {
 	if err != nil || !none.Failed || none.Reason != errNoChanges {
 		t.Errorf("%+v, %v", none, err)
 	}
+	again, err := w.CreateChangeSet(ctx, n)
+	if err != nil || again.ID == none.ID {
+		t.Errorf("a change set of the name of one that failed: %+v, %v", again, err)
+	}
 	want(t, w.ExecuteChangeSet(ctx, everything, "st", "none", "", false), ErrInvalidChangeSetStatus, "[FAILED]")
 	w.must(w.DeleteChangeSet(ctx, "st", "none"))
 	w.must(w.DeleteChangeSet(ctx, "st", "none"))

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -141,6 +142,7 @@ func (r *rooms) openSigfox(ctx context.Context, log *slog.Logger) error {
 	f.sender = delivery.New(cfg)
 	f.backend, err = backend.Open(ctx, backend.Config{
 		Store: r.store, Sender: f.sender, Tell: r.tellSigfox, Log: log, KeepMessages: int(r.cfg.Sigfox.Messages), Speed: r.cfg.Sigfox.Speed,
+		Hints:        r.sigfoxHints,
 		Acknowledged: func(device string, text []byte) { r.broker.Announce(backend.DownlinkTopic+device+"/ack", text) },
 	})
 	if err != nil {
@@ -164,6 +166,21 @@ func (r *rooms) openSigfox(ctx context.Context, log *slog.Logger) error {
 }
 
 func (r *rooms) tellSigfox(e journal.Entry) { r.journal.Record(e) }
+
+// sigfoxHints compares an AWS IoT callback with the account and region that it reaches here.
+func (r *rooms) sigfoxHints(c *backend.Callback) (hints []string) {
+	if c.Channel != backend.ChannelAWS || !r.cfg.Sigfox.own() {
+		return nil
+	}
+	if parts := strings.Split(c.RoleARN, ":"); len(parts) > 4 && parts[4] != r.cfg.Account {
+		hints = append(hints, fmt.Sprintf("the role is of account %s, and this server's account is %s: there is no such role here", parts[4], r.cfg.Account))
+	}
+	if c.Region != r.cfg.Region {
+		hints = append(hints, fmt.Sprintf("the region is %s, and this server's region is %s: the message is published here all the same, "+
+			"if the role may publish to the topic in %s", c.Region, r.cfg.Region, r.cfg.Region))
+	}
+	return hints
+}
 
 func (r *rooms) closeSigfox() error {
 	if r.fox.topics != nil {

@@ -43,6 +43,7 @@ var sigfoxRows = []sigfoxRow{
 	{"GetCallback", "GET device-types/{type}/callbacks/{callback}", sigfoxGetCallback},
 	{"UpdateCallback", "PATCH device-types/{type}/callbacks/{callback}", sigfoxUpdateCallback},
 	{"DeleteCallback", "DELETE device-types/{type}/callbacks/{callback}", sigfoxDeleteCallback},
+	{"TestCallback", "POST device-types/{type}/callbacks/{callback}/test", sigfoxTestCallback},
 	{"SelectDownlinkCallback", "PUT device-types/{type}/callbacks/{callback}/downlink", sigfoxSelectDownlink},
 	{"ListCallbackDrafts", "GET device-types/{type}/drafts", sigfoxListDrafts},
 	{"CreateCallbackDraft", "POST device-types/{type}/drafts", sigfoxCreateDraft},

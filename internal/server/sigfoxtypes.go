@@ -98,6 +98,28 @@ func sigfoxSelectDownlink(c *sigfoxCall) (any, error) {
 	return nothing(c.SelectDownlink(c.Context(), t.ID, c.PathValue("callback")))
 }
 
+// SigfoxTrial is what a trial of a callback came to.
+type SigfoxTrial = backend.Trial
+
+func sigfoxTestCallback(c *sigfoxCall) (any, error) {
+	t, err := c.kind()
+	if err != nil {
+		return nil, err
+	}
+	sample := struct {
+		Device string `json:"device"`
+		Data   string `json:"data"`
+	}{Device: "1"}
+	if err := c.read(&sample); err != nil {
+		return nil, err
+	}
+	data, err := backend.ParseData(sample.Data)
+	if err != nil {
+		return nil, err
+	}
+	return c.TryCallback(c.Context(), t.ID, c.PathValue("callback"), backend.Frame{Device: sample.Device, Data: data})
+}
+
 func sigfoxListDrafts(c *sigfoxCall) (any, error) {
 	t, err := c.kind()
 	if err != nil {

@@ -33,6 +33,9 @@ type Config struct {
 	// Speed divides all waiting, for tests and demonstrations: retries, the downlink's window, keep-alives (default 1).
 	Speed float64
 
+	// Hints says what about a callback may not do what was meant where this backend stands; nil for nothing.
+	Hints func(*Callback) []string
+
 	// Acknowledged is told the fate of each downlink, as JSON (Acknowledgement); nil if nobody listens. It must not wait.
 	Acknowledged func(device string, text []byte)
 

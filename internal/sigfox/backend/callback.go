@@ -118,7 +118,7 @@ func (b *Backend) CreateCallback(ctx context.Context, c Callback, draft string) 
 	if err := b.commit(ops...); err != nil {
 		return nil, err
 	}
-	return &CallbackStatus{Callback: c, Hints: compiled.hints()}, nil
+	return &CallbackStatus{Callback: c, Hints: b.hints(compiled)}, nil
 }
 
 func (c *Callback) key() string { return c.DeviceType + "/" + c.ID }
@@ -143,7 +143,7 @@ func (b *Backend) callbackStatus(ctx context.Context, t *DeviceType, c *Callback
 	}
 	s := &CallbackStatus{Callback: *c, Dead: state.Dead, DownlinkHook: t.DownlinkHook == c.ID, Pending: b.lanes.owed(c.ID)}
 	if compiled, err := compile(c); err == nil {
-		s.Hints = compiled.hints()
+		s.Hints = b.hints(compiled)
 	}
 	return s, nil
 }

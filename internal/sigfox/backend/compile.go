@@ -224,8 +224,11 @@ func checkTopic(topic string) error {
 }
 
 // hints are what may not do what was meant.
-func (k *compiled) hints() []string {
+func (b *Backend) hints(k *compiled) []string {
 	hints := k.config.Lint()
+	if b.cfg.Hints != nil {
+		hints = append(hints, b.cfg.Hints(&k.Callback)...)
+	}
 	for _, t := range []*template.Template{k.url, k.body, k.line} {
 		if t != nil {
 			hints = append(hints, t.Lint()...)

@@ -177,14 +177,19 @@ func (s *lanes) close(patience time.Duration, cancel func()) {
 	s.work.Wait()
 }
 
-// places are those that the lane's deliveries take, for the callback as it is now.
+// places are those that the lane's deliveries take, for the callback as it is now. The caller holds the lane.
 func (l *lane) places() chan struct{} {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.state.Dead {
 		return l.all.sick
 	}
 	return l.all.well
+}
+
+// placesNow are places for who does not hold the lane.
+func (l *lane) placesNow() chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.places()
 }
 
 // full reports whether as many deliveries are owed as may be.
@@ -196,37 +201,41 @@ func (l *lane) full() bool {
 
 // admit counts a debt that is about to be committed. With now it keeps a place, if there is one, so that the delivery
 // begins from memory as soon as the debt is durable.
-func (l *lane) admit(key string, now bool) (direct bool) {
+func (l *lane) admit(key string, now bool) (place chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.debts++
 	l.b.counts.Pending.Add(1)
 	if !now || l.direct >= directPerLane {
-		return false
+		return nil
+	}
+	places := l.places()
+	select {
+	case places <- struct{}{}:
+	default:
+		return nil // nobody waits here: who has no place is found in the store
 	}
 	l.direct++
 	l.busy[key] = struct{}{}
-	return true
+	return places
 }
 
 // committed lets the delivery begin that admit counted, or forgets it.
-func (l *lane) committed(i *item, direct bool, err error) {
+func (l *lane) committed(i *item, place chan struct{}, err error) {
 	if err != nil {
 		l.settled(1)
 	}
 	switch {
-	case direct && err == nil && l.all.begin():
+	case place != nil && err == nil && l.all.begin():
 		go func() {
 			defer l.all.work.Done()
-			var left []*item
-			if places, ok := l.take(); ok {
-				left = l.b.deliver(l, []*item{i})
-				<-places
-			}
+			left := l.b.deliver(l, []*item{i})
+			<-place
 			l.release(true, i)
 			l.postpone(left)
 		}()
-	case direct:
+	case place != nil:
+		<-place
 		l.release(true, i)
 	case err == nil:
 		l.expect(i.key, i.due)
@@ -236,13 +245,13 @@ func (l *lane) committed(i *item, direct bool, err error) {
 // take waits for a place; not ok when the backend closes. A callback that died meanwhile waits among the others that did.
 func (l *lane) take() (places chan struct{}, ok bool) {
 	for {
-		places = l.places()
+		places = l.placesNow()
 		select {
 		case places <- struct{}{}:
 		case <-l.b.ctx.Done():
 			return nil, false
 		}
-		if places == l.places() {
+		if places == l.placesNow() {
 			return places, true
 		}
 		<-places

@@ -67,8 +67,8 @@ type posting struct {
 
 type posted struct {
 	item
-	lane   *lane
-	direct bool // its lane has kept a place for it
+	lane  *lane
+	place chan struct{} // that its lane has kept for it; nil for none
 }
 
 func (b *Backend) post(now time.Time) *posting { return &posting{b: b, now: now} }
@@ -104,7 +104,7 @@ func (p *posting) oweTo(c *compiled, d *debt, due time.Time) {
 		p.overflow(c, &one.item)
 		return
 	}
-	one.direct = one.lane.admit(one.key, c.Channel != ChannelBatch && !due.After(p.now))
+	one.place = one.lane.admit(one.key, c.Channel != ChannelBatch && !due.After(p.now))
 	p.put(dueBucket, one.key, one.debt)
 	p.owed = append(p.owed, one)
 }
@@ -151,7 +151,7 @@ func (p *posting) wait() error {
 // follow lets begin what follows from a commit, or takes it back.
 func (p *posting) follow(err error) {
 	for _, one := range p.owed {
-		one.lane.committed(&one.item, one.direct, err)
+		one.lane.committed(&one.item, one.place, err)
 	}
 	if err == nil {
 		for _, due := range p.timers {

@@ -67,14 +67,19 @@ func (b *Backend) listening(ctx context.Context, timer string, h *held) (*postin
 	default:
 		l.Silent = true
 		for _, c := range t.firing(template.Error) {
-			p.oweTo(c, &debt{DeviceType: t.ID, Device: d.ID, Time: p.now.UTC().Truncate(time.Millisecond), Facts: facts{
-				"device": d.ID, "deviceTypeId": t.ID, "time": strconv.FormatInt(p.now.Unix(), 10), "severity": "ERROR",
-				"info": "No message received since " + l.LastCom.UTC().Format(time.RFC3339),
-			}}, p.now)
+			p.oweTo(c, &debt{DeviceType: t.ID, Device: d.ID, Time: p.now.UTC().Truncate(time.Millisecond), Facts: silenceFacts(d.ID, t.ID, p.now, l.LastCom)}, p.now)
 		}
 	}
 	p.put(livesBucket, deviceKey(d.ID), l)
 	return p, nil
+}
+
+// silenceFacts are those of ERROR (reference, 4.3).
+func silenceFacts(device, typeID string, now, last time.Time) facts {
+	return facts{
+		"device": device, "deviceTypeId": typeID, "time": strconv.FormatInt(now.Unix(), 10), "severity": "ERROR",
+		"info": "No message received since " + last.UTC().Format(time.RFC3339),
+	}
 }
 
 // watch sets the timer that looks at a device's silence. The caller holds the device, and writes its life.
