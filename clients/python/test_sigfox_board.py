@@ -50,7 +50,7 @@ def test_readings_of_the_sketch_are_messages(board):
     assert [m["data"] for m in messages(server)] == ["41c800", "41c8cccd"]
     text = server.run("sigfox", "messages", "4D3091").output()
     assert "41c8cccd  temp=25.1" in text and "41c800  temp=null" in text
-    assert "hint: payload is 3 bytes, temp needs 4" in text and "41C80000 would read temp=25.0" in text
+    assert "hint: temp needs 4 bytes, this frame has 3" in text and "41C80000 would read temp=25.0" in text
     assert "7 hex digits" in process.wait_for_line(lambda line: "ERROR" in line)
 
 

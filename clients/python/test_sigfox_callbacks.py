@@ -46,7 +46,7 @@ def test_request_as_it_was_written(server, receiver):
     assert request.body == b'{\n "temp" : 25.1, "n": null, "rssi": -128.50\n}'
     message = sigfox.settled()
     assert message["arrow"] == "green" and message["results"][0]["latest"]["status"] == 204
-    assert message["hints"][0] == "payload is 4 bytes, n needs 5"
+    assert message["hints"][0] == "n needs 5 bytes, this frame has 4"
     assert "password" not in json.dumps(message)
 
 

@@ -71,7 +71,8 @@ def test_the_document(shell):
         if command.endswith("41C80000") and " uplink " in command:
             eventually(lambda: re.search("\\^ (green|red) ", shell("thingwire sigfox messages 4D3091 --limit 1")))
     client.disconnect()
-    assert ran == 20, "the document has {} commands".format(ran)
-    assert "payload is 3 bytes, temp needs 4" in shell("thingwire sigfox messages 4D3091")
+    assert ran == 21, "the document has {} commands".format(ran)
+    assert "temp needs 4 bytes, this frame has 3" in shell("thingwire sigfox messages 4D3091")
+    assert said["thingwire sigfox callback test rooms " + names["CALLBACK"]].startswith("^ red  403 UnauthorizedException: iot:Publish ")
     assert "UnauthorizedException: iot:Publish" in said["thingwire sigfox messages 4D3091"]
     assert re.search("temp +.*25.0", said["thingwire sigfox decode temp::float:32 41C80000"])

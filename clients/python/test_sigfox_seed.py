@@ -134,7 +134,7 @@ def test_the_seed(seed, cli):
         assert json.loads(second.payload)["temperature"] == "null"
         listed = seed.settled()
         assert (listed["arrow"], listed["data"]) == ("green", "41c800")
-        assert any("payload is 3 bytes, temp needs 4" in hint for hint in listed["hints"]), listed["hints"]
+        assert any("temp needs 4 bytes, this frame has 3" in hint for hint in listed["hints"]), listed["hints"]
         # 23.0625 °C has seven digits: the modem says ERROR, and there is no message.
         assert board.loop(23.0625) == "ERROR"
         assert seed.newest()["number"] == listed["number"]

@@ -9,12 +9,21 @@ import (
 	"github.com/thingwire/thingwire/internal/server"
 )
 
-// callbackKinds are the kinds by their names, with Sigfox's numbers.
+// callbackKinds are the kinds by their names, with Sigfox's numbers. The server refuses the last two, and says why.
 var callbackKinds = map[string][2]int{
 	"UPLINK": {0, 2}, "BIDIR": {0, 3}, "STATUS": {1, 0}, "ACKNOWLEDGE": {1, 4}, "DATA_ADVANCED": {1, 6}, "ERROR": {2, 0},
+	"GEOLOC": {1, 1}, "REPEATER": {1, 5},
+}
+
+func callbackKind(text string) (any, error) {
+	if number, ok := callbackKinds[strings.ToUpper(text)]; ok {
+		return number, nil
+	}
+	return nil, usage("use uplink, bidir, status, acknowledge, data_advanced or error")
 }
 
 var callbackMembers = []member{
+	{"kind", "kind", "what it fires on: uplink (default), bidir, status, acknowledge, data_advanced or error", callbackKind},
 	{"enabled", "enabled", "true or false (default true); disabled, it gives up what it was to deliver", yesOrNo},
 	{"payload-config", "payloadConfig", "how it cuts the payload into {customData#…}, as in temp::float:32", nil},
 	{"url", "url", "of URL and BATCH_URL: where to, with variables in path and query", nil},
@@ -31,28 +40,25 @@ var callbackMembers = []member{
 func newSigfoxCallback(w *world) *cobra.Command {
 	path := func(args []string) string { return server.SigfoxPath("device-types", args[0], "callbacks", args[1]) }
 	return group("callback", "Make, list, show, change and delete callbacks of a device type",
-		newCallbackCreate(w), newCallbackDraft(w), newCallbackList(w), newCallbackShow(w), newCallbackUpdate(w), newCallbackTest(w), newCallbackDownlink(w), newCallbackUndelivered(w),
+		newCallbackCreate(w), newCallbackDraft(w), newCallbackDrafts(w), newCallbackList(w), newCallbackShow(w), newCallbackUpdate(w), newCallbackTest(w), newCallbackDownlink(w), newCallbackUndelivered(w),
 		deletion(w, "delete DEVICE_TYPE CALLBACK", "Delete a callback, and give up what it was to deliver", "Callback", path, "DEVICE_TYPE", "CALLBACK"))
 }
 
 // headerFlag adds --header.
 func headerFlag(cmd *cobra.Command) {
 	cmd.Flags().StringArray("header", nil, `header "NAME: VALUE", repeatable; of HTTP's own only Authorization`)
-	cmd.Flags().String("kind", "UPLINK", "what it fires on: uplink, bidir, status, acknowledge, data_advanced or error")
 }
 
-// withKind puts what the flags of headerFlag say into the body.
-func withKind(cmd *cobra.Command, body map[string]any, always bool) {
-	kind, _ := cmd.Flags().GetString("kind") // the flag is there
-	if number, ok := callbackKinds[strings.ToUpper(kind)]; ok && (always || cmd.Flags().Changed("kind")) {
+// withKind puts the numbers of a kind and the headers into the body.
+func withKind(cmd *cobra.Command, body map[string]any) {
+	if number, ok := body["kind"].([2]int); ok {
+		delete(body, "kind")
 		body["callbackType"], body["callbackSubtype"] = number[0], number[1]
-	} else if !ok {
-		body["callbackType"] = -1 // refused, with what there is
 	}
-	lines, _ := cmd.Flags().GetStringArray("header")
 	if !cmd.Flags().Changed("header") {
 		return
 	}
+	lines, _ := cmd.Flags().GetStringArray("header") // the flag is there
 	headers := []map[string]string{}
 	for _, line := range lines {
 		name, value, _ := strings.Cut(line, ":")
@@ -80,7 +86,7 @@ server's. An AWS_IOT callback has an external id that the role's trust names: ma
 			if body["channel"] == nil {
 				body["channel"] = "URL"
 			}
-			withKind(cmd, body, true)
+			withKind(cmd, body)
 			return server.Call{Method: http.MethodPost, Path: server.SigfoxPath("device-types", args[0], "callbacks"), In: body}
 		},
 		show: func(w *world, c *server.SigfoxCallback, _ []string) {
@@ -99,7 +105,7 @@ func newCallbackUpdate(w *world) *cobra.Command {
 		use: "update DEVICE_TYPE CALLBACK", short: "Change a callback; what is not said stays", args: []string{"DEVICE_TYPE", "CALLBACK"},
 		members: callbackMembers, flags: headerFlag,
 		call: func(cmd *cobra.Command, args []string, body map[string]any) server.Call {
-			withKind(cmd, body, false)
+			withKind(cmd, body)
 			return server.Call{Method: http.MethodPatch, Path: server.SigfoxPath("device-types", args[0], "callbacks", args[1]), In: body}
 		},
 		show: showCallback,
@@ -154,7 +160,8 @@ Nothing is kept and nothing is tried again. The receiver cannot tell it from a m
 				w.printf("v %s %s\n", plainText(t.Downlink), t.Data)
 			}
 			if t.Sent != nil {
-				w.pairs("sent", t.Sent.Method+" "+t.Sent.URL, "body", t.Sent.Body)
+				w.pairs("sent", t.Sent.Method+" "+t.Sent.URL)
+				w.block("body", t.Sent.Body)
 			}
 		},
 	}

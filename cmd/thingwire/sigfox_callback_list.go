@@ -29,6 +29,26 @@ func newCallbackList(w *world) *cobra.Command {
 	return cmd
 }
 
+func newCallbackDrafts(w *world) *cobra.Command {
+	path := func(args []string) string { return server.SigfoxPath("device-types", args[0], "drafts", args[1]) }
+	cmd := &cobra.Command{Use: "drafts DEVICE_TYPE", Short: "List the drafts of a device type with their external ids", Args: exactly("DEVICE_TYPE")}
+	cmd.AddCommand(deletion(w, "delete DEVICE_TYPE DRAFT", "Forget a draft", "Draft", path, "DEVICE_TYPE", "DRAFT"))
+	at, output := reachFlags(cmd), outputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		all, err := sigfoxList[server.SigfoxDraft](cmd, w, at, *output, "drafts", server.SigfoxPath("device-types", args[0], "drafts"), nil)
+		if err != nil {
+			return err
+		}
+		rows := make([][]string, 0, len(all))
+		for _, d := range all {
+			rows = append(rows, []string{d.ID, d.ExternalID, moment(d.Created)})
+		}
+		w.columns(rows)
+		return nil
+	}
+	return cmd
+}
+
 // callbackState is what there is to know of a callback at a glance.
 func callbackState(c *server.SigfoxCallback) string {
 	words := []string{"enabled"}
@@ -52,15 +72,12 @@ func showCallback(w *world, c *server.SigfoxCallback, _ []string) {
 		"id", c.ID, "kind", c.Kind().String(), "state", callbackState(c), "channel", c.Channel, "payload config", c.PayloadConfig,
 		"to", c.Definition(), "content type", c.ContentType,
 	}
-	for _, h := range c.Headers {
-		value := h.Value
-		if strings.EqualFold(h.Name, "Authorization") {
-			value = "***"
-		}
-		values = append(values, "header", h.Name+": "+value)
+	for _, h := range c.HeadersShown() {
+		values = append(values, "header", h.Name+": "+h.Value)
 	}
-	values = append(values, "line pattern", c.LinePattern, "body", c.Body, "role", c.RoleARN, "external id", c.ExternalID, "topic", c.Topic, "region", c.Region)
+	values = append(values, "line pattern", c.LinePattern, "role", c.RoleARN, "external id", c.ExternalID, "topic", c.Topic, "region", c.Region)
 	w.pairs(values...)
+	w.block("body", c.Body)
 	w.hints(c.Hints)
 }
 

@@ -196,6 +196,18 @@ func (w *world) pairs(names ...string) {
 	w.columns(rows)
 }
 
+// block prints a text of several lines below its name, and nothing where there is none.
+func (w *world) block(name, text string) {
+	if text == "" {
+		return
+	}
+	w.printf("%s\n", name)
+	for line := range strings.Lines(text) {
+		line = strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\t", "    ")
+		w.printf("    %s\n", plainText(line))
+	}
+}
+
 func (w *world) hints(hints []string) {
 	for _, h := range hints {
 		w.printf("hint: %s\n", plainText(h))

@@ -256,12 +256,19 @@ func (r *rooms) takeDownlink(m broker.Received) {
 	if m.Retain {
 		return
 	}
-	err := r.fox.backend.TakeDownlink(context.Background(), m.Message.Topic, m.Message.Payload)
-	if err == nil {
-		return
+	topic := m.Message.Topic
+	device := strings.TrimPrefix(topic, backend.DownlinkTopic)
+	err := r.fox.backend.TakeDownlink(context.Background(), topic, m.Message.Payload)
+	if err != nil && r.fox.receiver.Answers(topic) {
+		if m.Message.Retain {
+			return // it waits for a receiving endpoint, which says itself if it is of no use
+		}
+		if fault.Is(err, fault.NotFound) {
+			err = fault.New(fault.NotFound, "device %s is one of receiving endpoints alone, and those answer with retained messages", device).
+				WithRemedy("publish the downlink with RETAIN")
+		}
 	}
-	r.journal.Record(broker.Entry(journal.Entry{
-		EventType: "Sigfox-Downlink", Protocol: "MQTT", TopicName: m.Message.Topic,
-		ClientID: strings.TrimPrefix(m.Message.Topic, backend.DownlinkTopic),
-	}, err))
+	if err != nil {
+		r.journal.Record(broker.Entry(journal.Entry{EventType: "Sigfox-Downlink", Protocol: "MQTT", TopicName: topic, ClientID: device}, err))
+	}
 }

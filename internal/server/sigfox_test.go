@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/iam"
+	"github.com/thingwire/thingwire/internal/journal"
 	"github.com/thingwire/thingwire/internal/sigfox/backend"
 )
 
@@ -133,6 +135,16 @@ func TestSigfoxPublishesThroughARole(t *testing.T) {
 	}
 }
 
+// Every region is this server, so that a callback of another one works here and would not at AWS: that is said at save.
+func TestSigfoxRegionThatIsNotOurs(t *testing.T) {
+	for endpoint, want := range map[string]int{SigfoxOwn: 1, SigfoxAWS: 0} {
+		w := newSigfoxWorld(t, func(c *Config) { c.Sigfox.Endpoint, c.Sigfox.Key = endpoint, SigfoxKey{ID: "AKIA", Secret: "s"} })
+		if saved := w.callback(func(c *backend.Callback) { c.Region = "eu-west-1" }); len(saved.Hints) != want {
+			t.Errorf("endpoint %s: %q", endpoint, saved.Hints)
+		}
+	}
+}
+
 // Each way to fail has its words on the message, and is tried four times.
 func TestSigfoxFailures(t *testing.T) {
 	for name, row := range map[string]struct {
@@ -199,6 +211,32 @@ func TestSigfoxDownlinkFromATopic(t *testing.T) {
 	var ack backend.Acknowledgement
 	if err := json.Unmarshal([]byte(next("sigfox/downlink/4D3091/ack").Payload), &ack); err != nil || !ack.Ack || ack.Data != "0011223344556677" {
 		t.Errorf("%+v, %v", ack, err)
+	}
+}
+
+// A downlink for a device that the backend does not know is nobody's failure where a receiving endpoint answers with it;
+// published without RETAIN, it would be lost without a word.
+func TestSigfoxDownlinkForAReceiver(t *testing.T) {
+	w := newSigfoxWorld(t, nil)
+	w.call(http.MethodPost, SigfoxPath("receivers"), map[string]any{"name": "field", "topic": "up", "callback": "BIDIR", "downlink": "topic"}, nil)
+	body := map[string]string{"downlinkData": "0011223344556677"}
+	w.call(http.MethodPost, "/topics/sigfox%2Fdownlink%2FABC?qos=1&retain=true", body, nil)
+	w.call(http.MethodPost, "/topics/sigfox%2Fdownlink%2FDEF?qos=1", body, nil)
+	since := time.Now().Add(-time.Minute)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	err := w.s.rooms.journal.Follow(ctx, journal.Query{ClientID: "DEF", Since: since}, func(e journal.Entry) error {
+		if want := "device DEF is one of receiving endpoints alone, and those answer with retained messages"; e.Cause != want {
+			t.Errorf("%q, want %q", e.Cause, want)
+		}
+		stop()
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		t.Fatal(err)
+	}
+	if told := w.s.rooms.journal.Query(journal.Query{ClientID: "ABC", Since: since}); len(told) > 0 {
+		t.Errorf("%+v", told)
 	}
 }
 

@@ -134,19 +134,27 @@ type SigfoxDownlink struct {
 // longestExpiry bounds Expires, so that a sum of times stays one.
 const longestExpiry = 10 * 365 * 24 * 3600
 
-func sigfoxQueueDownlink(c *sigfoxCall) (any, error) {
+// downlink reads what is to be queued, and when it is of no use any more: never when zero.
+func (c *sigfoxCall) downlink() (data string, expires time.Time, err error) {
 	var d SigfoxDownlink
 	if err := c.read(&d); err != nil {
-		return nil, err
+		return "", expires, err
 	}
-	var expires time.Time
 	switch {
 	case d.Expires < 0 || d.Expires > longestExpiry:
-		return nil, fault.New(fault.Invalid, "expires is %d", d.Expires).WithRemedy("say after how many seconds the downlink is of no use")
+		return "", expires, fault.New(fault.Invalid, "expires is %d", d.Expires).WithRemedy("say after how many seconds the downlink is of no use")
 	case d.Expires > 0:
 		expires = time.Now().Add(time.Duration(d.Expires) * time.Second).UTC()
 	}
-	return c.QueueDownlink(c.Context(), c.device(), d.Data, expires)
+	return d.Data, expires, nil
+}
+
+func sigfoxQueueDownlink(c *sigfoxCall) (any, error) {
+	data, expires, err := c.downlink()
+	if err != nil {
+		return nil, err
+	}
+	return c.QueueDownlink(c.Context(), c.device(), data, expires)
 }
 
 func sigfoxCancelDownlink(c *sigfoxCall) (any, error) {

@@ -129,7 +129,7 @@ func (b *Backend) decideByReply(i *item, r reply) error {
 	h.commits.Add(1)
 	p.hand()
 	h.unlock()
-	err = p.ticket.Wait()
+	err = p.durable()
 	h.commits.Done()
 	if fault.Is(err, fault.Conflict) {
 		return nil // it was settled at this very moment

@@ -64,6 +64,15 @@ func (c *Callback) Definition() string {
 	return c.Method + " " + delivery.MaskURL(c.URL)
 }
 
+// HeadersShown are the headers as Definition shows the URL: without secrets.
+func (c *Callback) HeadersShown() []Header {
+	all := make([]Header, len(c.Headers))
+	for i, h := range c.Headers {
+		all[i] = Header{h.Name, delivery.MaskHeader(h.Name, h.Value)}
+	}
+	return all
+}
+
 // CallbackStatus is a callback, whether its last use failed, and whether it is the one that is asked for downlinks.
 type CallbackStatus struct {
 	Callback
@@ -142,7 +151,7 @@ func (b *Backend) callbackStatus(ctx context.Context, t *DeviceType, c *Callback
 func (b *Backend) loadCallback(ctx context.Context, typeID, id string) (*Callback, uint64, error) {
 	c, rev, err := documents.Load[Callback](ctx, b.cfg.Store, callbacksBucket, typeID+"/"+id)
 	if fault.Is(err, fault.NotFound) {
-		return nil, 0, fault.New(fault.NotFound, "device type %s has no callback %q", typeID, id).WithRemedy("see: thingwire sigfox callback list")
+		return nil, 0, fault.New(fault.NotFound, "device type %s has no callback %q", typeID, id).WithRemedy("see: thingwire sigfox callback list %s", typeID)
 	}
 	return c, rev, err
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/sigfox/delivery"
 	"github.com/thingwire/thingwire/internal/sigfox/payload"
 	"github.com/thingwire/thingwire/internal/sigfox/template"
 )
@@ -189,22 +190,20 @@ func (k *compiled) compileLine() (err error) {
 	return err
 }
 
-var (
-	rolePattern   = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}$`)
-	regionPattern = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
-	variable      = regexp.MustCompile(`\{[A-Za-z][A-Za-z0-9]*(#[A-Za-z0-9_#-]+)?\}`)
-)
+var variable = regexp.MustCompile(`\{[A-Za-z][A-Za-z0-9]*(#[A-Za-z0-9_#-]+)?\}`)
 
 func (k *compiled) compileAWS() (err error) {
 	switch {
 	case k.Kind() == template.Bidir:
 		return fault.Wrap(fault.Unsupported, Field("callbackSubtype"), "an AWS_IOT callback has no answer that could carry a downlink").WithRemedy("use DATA/UPLINK")
-	case !rolePattern.MatchString(k.RoleARN):
-		return bad("roleArn", "%q is not the ARN of a role", k.RoleARN).WithRemedy("paste the output ARNRole of the stack, as in arn:aws:iam::123456789012:role/NAME")
-	case !regionPattern.MatchString(k.Region):
-		return bad("region", "%q is no region", k.Region).WithRemedy("use the output Region of the stack, such as eu-west-1")
 	case k.URL != "" || k.Method != "" || len(k.Headers) > 0 || k.LinePattern != "":
 		return bad("url", "an AWS_IOT callback has no URL, method, headers or line pattern")
+	}
+	if _, _, err := delivery.ParseRole(k.RoleARN); err != nil {
+		return bad("roleArn", "%s", err)
+	}
+	if err := delivery.CheckRegion(k.Region); err != nil {
+		return bad("region", "%s", err)
 	}
 	if err := checkTopic(k.Topic); err != nil {
 		return err

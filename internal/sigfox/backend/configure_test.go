@@ -3,6 +3,7 @@ package backend
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -306,5 +307,9 @@ func TestDefinitionHidesPasswords(t *testing.T) {
 		if got := c.Definition(); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
+	}
+	c := Callback{Headers: []Header{{"Authorization", "Bearer a"}, {"X-Api-Key", "b"}, {"X-Room", "12"}}}
+	if got := c.HeadersShown(); !slices.Equal(got, []Header{{"Authorization", "***"}, {"X-Api-Key", "***"}, {"X-Room", "12"}}) {
+		t.Errorf("%v", got)
 	}
 }

@@ -114,7 +114,7 @@ func (b *Backend) keep(l *lane, items []*item, decide func(*posting, *item)) (le
 		decide(p, i)
 	}
 	p.hand()
-	err := p.ticket.Wait()
+	err := p.durable()
 	p.follow(err)
 	if err != nil {
 		b.cannot("write", l, err)
@@ -173,13 +173,20 @@ func (p *posting) failed(c *compiled, i *item, o *delivery.Outcome) {
 	p.undelivered(c, i, a, i.Tried+1)
 }
 
-// giveUp ends what is owed to a callback that is gone or disabled.
+// giveUp ends what is owed to a callback that is gone or disabled. What was said of it before says whose it was.
 func (p *posting) giveUp(l *lane, i *item) {
-	a := &Attempt{Info: "the callback was deleted or disabled before it was delivered", Time: p.b.now()}
-	c := &compiled{Callback: Callback{ID: l.callback}}
-	if old, _, err := documents.Load[Callback](p.b.ctx, p.b.cfg.Store, callbacksBucket, i.DeviceType+"/"+l.callback); err == nil {
-		c.Callback = *old
-	}
-	p.outcome(c, i, Failed, a, time.Time{})
 	p.b.counts.GivenUp.Add(1)
+	if i.Number == 0 || !p.b.kept(i) {
+		return
+	}
+	key := messageKey(i.Device, i.Number) + "/" + l.callback
+	r := &Result{Callback: l.callback, Kind: "callback"}
+	if old, _, err := documents.Load[Callback](p.b.ctx, p.b.cfg.Store, callbacksBucket, i.DeviceType+"/"+l.callback); err == nil {
+		r = (&compiled{Callback: *old}).result("", 0)
+	} else if before, _, err := documents.Load[Result](p.b.ctx, p.b.cfg.Store, resultsBucket, key); err == nil {
+		r = before
+	}
+	r.State, r.Attempts, r.First, r.Next = Failed, i.Tried, i.First, time.Time{}
+	r.Latest = &Attempt{Info: "the callback was deleted or disabled before it was delivered", Time: p.b.now()}
+	p.put(resultsBucket, key, r)
 }

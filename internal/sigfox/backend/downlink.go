@@ -167,7 +167,7 @@ func (b *Backend) settle(ctx context.Context, timer, key string) error {
 		}
 	}
 	p.hand()
-	err = p.ticket.Wait()
+	err = p.durable()
 	p.follow(err)
 	if fault.Is(err, fault.Conflict) {
 		return b.settle(ctx, timer, key) // an answer was written at this very moment

@@ -46,7 +46,7 @@ func (b *Backend) CreateDraft(ctx context.Context, typeID string) (*Draft, error
 	}
 	if len(drafts)-len(ops) >= maxDrafts {
 		return nil, fault.New(fault.Throttled, "the device type has %d drafts of callbacks, as many as it may", len(drafts)).
-			WithRemedy("save one with --draft, or delete one")
+			WithRemedy("save one with --draft, or delete one: thingwire sigfox callback drafts delete")
 	}
 	d := &Draft{ID: newID(), DeviceType: typeID, ExternalID: uuid.NewString(), Created: b.now()}
 	return d, b.commit(append(ops, documents.Put(draftsBucket, d.key(), d, documents.Absent))...)
@@ -72,7 +72,7 @@ func (b *Backend) DeleteDraft(ctx context.Context, typeID, id string) error {
 func (b *Backend) loadDraft(ctx context.Context, typeID, id string) (*Draft, uint64, error) {
 	d, rev, err := documents.Load[Draft](ctx, b.cfg.Store, draftsBucket, typeID+"/"+id)
 	if fault.Is(err, fault.NotFound) {
-		return nil, 0, fault.Wrap(fault.NotFound, Field("draft"), "device type %s has no draft %q", typeID, id).WithRemedy("see: thingwire sigfox callback draft --list")
+		return nil, 0, fault.Wrap(fault.NotFound, Field("draft"), "device type %s has no draft %q", typeID, id).WithRemedy("see: thingwire sigfox callback drafts %s", typeID)
 	}
 	return d, rev, err
 }

@@ -64,17 +64,20 @@ func openLanes(b *Backend) *lanes {
 
 // of is the lane of a callback, made at its first use.
 func (s *lanes) of(callback string) *lane {
+	if l := s.peek(callback); l != nil {
+		return l
+	}
+	made := &lane{b: s.b, all: s, callback: callback, stored: make(chan struct{}, storedPerLane), busy: map[string]struct{}{}}
+	if state, err := s.b.loadCallbackState(s.b.ctx, callback); err == nil { // only its lane writes it
+		made.state = *state
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := s.by[callback]
-	if l == nil {
-		l = &lane{b: s.b, all: s, callback: callback, stored: make(chan struct{}, storedPerLane), busy: map[string]struct{}{}}
-		if state, err := s.b.loadCallbackState(s.b.ctx, callback); err == nil {
-			l.state = *state
-		}
-		s.by[callback] = l
+	if l := s.by[callback]; l != nil {
+		return l
 	}
-	return l
+	s.by[callback] = made
+	return made
 }
 
 // peek is the lane of a callback, nil if it has none.

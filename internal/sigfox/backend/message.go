@@ -15,6 +15,9 @@ import (
 // MaxPayload is how many bytes an uplink has at most.
 const MaxPayload = 12
 
+// maxReceptions bounds what is kept of one message. Real ones have a handful.
+const maxReceptions = 100
+
 // dailyMessages is how many messages a device may send in a day (reference, section 11); more are kept and marked.
 const dailyMessages = 140
 
@@ -98,6 +101,8 @@ func (f *Frame) check() error {
 		return bad("seqNumber", "the sequence number is %d", *f.Seq).WithRemedy("it has 12 bits: 0 to %d", seqModulus-1)
 	case f.OOB != nil && (len(f.Data) > 0 || f.Ack):
 		return bad("oob", "a service frame has neither data nor a request for a downlink")
+	case len(f.Receptions) > maxReceptions:
+		return bad("duplicates", "%d base stations heard the message", len(f.Receptions)).WithRemedy("name at most %d", maxReceptions)
 	case !f.finite():
 		return bad("rssi", "a measurement is not a number")
 	case f.Time.Year() > 9999 || !f.Time.IsZero() && f.Time.Unix() < 0:
@@ -148,8 +153,9 @@ const lqiNA = 4
 
 var lqiNames = [...]string{"LIMIT", "AVERAGE", "GOOD", "EXCELLENT", "NA"}
 
-// lqi is made from the strength of the signal: Sigfox does not say how it makes it.
-func (r *Radio) lqi() int {
+// LQI is the link quality indicator of a reception: 0 LIMIT, 1 AVERAGE, 2 GOOD, 3 EXCELLENT, 4 NA (reference, section 12). It
+// is made from the strength of the signal: Sigfox does not say how it makes it.
+func (r *Radio) LQI() int {
 	switch {
 	case r.RSSI == nil:
 		return lqiNA
@@ -205,7 +211,7 @@ func (m *Message) oobFacts() facts {
 func (m *Message) advancedFacts(d *Device) facts {
 	f := m.common()
 	f["data"] = m.Data
-	lqi := m.lqi()
+	lqi := m.LQI()
 	f["lqi"], f["linkQuality"] = lqiNames[lqi], strconv.Itoa(lqi)
 	if p := d.Position; p != nil {
 		f["fixedLat"], f["fixedLng"] = coordinate(p.Lat), coordinate(p.Lng)

@@ -62,6 +62,7 @@ type posting struct {
 	owed   []*posted
 	timers []time.Time
 	ticket *store.Ticket
+	err    error // why it cannot be committed
 }
 
 type posted struct {
@@ -123,11 +124,23 @@ func (p *posting) overflow(c *compiled, i *item) {
 }
 
 // hand gives the commit to the store. The order of these calls is the order in which commits become durable.
-func (p *posting) hand() { p.ticket = p.b.cfg.Store.Commit(&p.batch) }
+func (p *posting) hand() {
+	if p.err == nil {
+		p.ticket = p.b.cfg.Store.Commit(&p.batch)
+	}
+}
+
+// durable waits until the commit is durable.
+func (p *posting) durable() error {
+	if p.err != nil {
+		return p.err
+	}
+	return p.ticket.Wait()
+}
 
 // wait waits until the commit is durable and lets the deliveries begin.
 func (p *posting) wait() error {
-	err := p.ticket.Wait()
+	err := p.durable()
 	p.follow(err)
 	if err != nil {
 		return fault.Wrap(fault.KindOf(err), err, "the message was not kept")

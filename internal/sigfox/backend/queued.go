@@ -59,7 +59,7 @@ func (b *Backend) QueueDownlink(ctx context.Context, device, data string, expire
 	}
 	if t.DownlinkMode != DownlinkDirect && t.DownlinkMode != DownlinkCallback {
 		return nil, fault.New(fault.Invalid, "devices of type %q get no downlinks: its downlink mode is NONE", t.Name).
-			WithRemedy("set it to DIRECT or CALLBACK: thingwire sigfox device-type update %s --downlink-mode", t.Name)
+			WithRemedy("let the device type have another: thingwire sigfox device-type update %q --downlink-mode direct (or callback)", t.Name)
 	}
 	q := &QueuedDownlink{Data: data, Queued: b.now(), Expires: expires}
 	return q, b.queue(ctx, d.ID, func(l *life) error { l.Queued = q; return nil })
@@ -96,7 +96,7 @@ func (b *Backend) queue(ctx context.Context, id string, change func(*life) error
 	h.commits.Add(1)
 	p.hand()
 	h.unlock()
-	err = p.ticket.Wait()
+	err = p.durable()
 	h.commits.Done()
 	return err
 }

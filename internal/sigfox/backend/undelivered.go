@@ -34,24 +34,29 @@ type numbering struct {
 	last map[string]uint64
 }
 
-func (n *numbering) next(ctx context.Context, b *Backend, typeID string) uint64 {
+func (n *numbering) next(ctx context.Context, b *Backend, typeID string) (uint64, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	last, ok := n.last[typeID]
 	if !ok {
 		for d, err := range b.cfg.Store.List(ctx, undeliveredBucket, typeID+"/", "", 1) {
-			if err == nil {
-				last, _ = numberOf(d.Key[len(typeID)+1:])
+			if err != nil {
+				return 0, err // a number that was given already would take the place of a line
 			}
+			last, _ = numberOf(d.Key[len(typeID)+1:])
 		}
 	}
 	n.last[typeID] = last + 1
-	return last + 1
+	return last + 1, nil
 }
 
 // undelivered lists a delivery that was given up, and forgets the one that is too old for the list.
 func (p *posting) undelivered(c *compiled, i *item, a *Attempt, attempts int) {
-	n := p.b.undelivered.next(p.b.ctx, p.b, i.DeviceType)
+	n, err := p.b.undelivered.next(p.b.ctx, p.b, i.DeviceType)
+	if err != nil {
+		p.err = err
+		return
+	}
 	p.put(undeliveredBucket, i.DeviceType+"/"+numberKey(n), &Undelivered{
 		Device: i.Device, DeviceType: i.DeviceType, Number: i.Number, Time: i.Time, Data: i.Data, Callback: c.ID, Kind: c.Kind().String(),
 		Definition: c.Definition(), Latest: a, Attempts: attempts, Parameters: i.Facts,

@@ -96,7 +96,7 @@ func newMessage(d *Device, f *Frame, l *life, now time.Time) *Message {
 		l.Uplinks++
 		m.OverQuota = l.Uplinks > dailyMessages
 	}
-	l.LastCom, l.Heard, l.LastLQI, l.Silent = m.Time, now.UTC(), m.lqi(), false
+	l.LastCom, l.Heard, l.LastLQI, l.Silent = m.Time, now.UTC(), m.LQI(), false
 	return m
 }
 

@@ -1,14 +1,18 @@
 package backend
 
 import (
+	"context"
+	"iter"
 	"math"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/sigfox/delivery"
+	"github.com/thingwire/thingwire/internal/store"
 )
 
 // The seed: temp::float:32 and its body, from the frame to what is published, and the green arrow.
@@ -40,7 +44,7 @@ func TestUplinkThroughAWS(t *testing.T) {
 		short := w.show(w.uplink("41C800"))
 		w.want("body", strings.Contains(w.receiver.bodies()[1], `"temperature" : "null"`), true)
 		w.want("arrow", short.Arrow, Green)
-		w.want("hint", short.Hints[0], "payload is 3 bytes, temp needs 4")
+		w.want("hint", short.Hints[0], "temp needs 4 bytes, this frame has 3")
 		w.want("seq", short.Seq, 1)
 	})
 }
@@ -55,6 +59,7 @@ func TestFramesThatAreRefused(t *testing.T) {
 			"nine digits":     {Device: "0004D3091"},
 			"not a number":    {Device: dev, OOB: &OOB{Temperature: math.NaN()}},
 			"station":         {Device: dev, Radio: Radio{Station: "no"}},
+			"101 stations":    {Device: dev, Radio: Radio{Receptions: make([]Reception, 101)}},
 		} {
 			if _, err := w.Uplink(w.Context(), f); !fault.Is(err, fault.Invalid) {
 				t.Errorf("%s: %v", what, err)
@@ -185,6 +190,8 @@ func TestCallbackGoesAway(t *testing.T) {
 				l := w.show(m)
 				w.want("requests", len(w.receiver.all()), 1)
 				w.want("arrow", l.Arrow, Red)
+				w.want("of", l.Results[0].Kind+" "+l.Results[0].Definition, "DATA/UPLINK "+c.Definition())
+				w.want("attempts", l.Results[0].Attempts, 1)
 				w.want("owed", w.docs(dueBucket), 0)
 				w.want("pending", w.Counts().Pending.Load(), int64(0))
 			})
@@ -283,5 +290,39 @@ func TestOutcomeThatCannotBeKept(t *testing.T) {
 		w.want("requests", w.requests(), "0s 0\n6s 0")
 		w.want("arrow", w.show(m).Arrow, Green)
 		w.want("owed", w.docs(dueBucket), 0)
+	})
+}
+
+// blind is a store whose list of what was not delivered cannot be read.
+type blind struct {
+	store.Store
+	seeing atomic.Bool
+}
+
+func (b *blind) List(ctx context.Context, bucket, prefix, after string, limit int) iter.Seq2[store.Doc, error] {
+	if bucket == undeliveredBucket && !b.seeing.Load() {
+		return func(yield func(store.Doc, error) bool) { yield(store.Doc{}, errDisk) }
+	}
+	return b.Store.List(ctx, bucket, prefix, after, limit)
+}
+
+// What is given up while the list of undelivered ones cannot be read takes no other line's place: it stays owed.
+func TestUndeliveredThatCannotBeNumbered(t *testing.T) {
+	bubble(t, Config{}, func(w *world) {
+		w.callback(Callback{Body: "{data}"})
+		w.receiver.set(says(500, "Internal Server Error", ""))
+		w.uplink("01")
+		w.after(10 * time.Minute)
+		w.want("listed", w.docs(undeliveredBucket), 1)
+		s := &blind{Store: w.store}
+		w.cfg.Store = s
+		w.restart()
+		w.uplink("02")
+		w.after(8 * time.Minute)
+		w.want("owed while it is blind", w.docs(dueBucket), 1)
+		s.seeing.Store(true)
+		w.after(10 * time.Second)
+		w.want("owed", w.docs(dueBucket), 0)
+		w.want("listed", w.docs(undeliveredBucket), 2)
 	})
 }

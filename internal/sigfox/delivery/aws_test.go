@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -293,6 +294,22 @@ func TestWithoutCredentialsOfSigfox(t *testing.T) {
 	if out := s.Deliver(t.Context(), uplink()); out.OK || !strings.HasPrefix(out.Info, "STS: ") {
 		t.Errorf("%+v", out)
 	}
+}
+
+// Many callbacks that wait for one role are told of its failure together: none writes into what the others read.
+func TestFailureIsSharedByMany(t *testing.T) {
+	s := open(t, Config{})
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			r := uplink()
+			r.Body = strconv.Itoa(i)
+			if out := s.Deliver(t.Context(), r); out.OK || out.Attempted.Body != r.Body {
+				t.Errorf("delivery %d: %+v", i, out)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // Nothing in a callback leads its credentials to another host.

@@ -146,6 +146,8 @@ var networks = []row{
 	rowOf("203.0.113.0/24", reserved, false),
 	rowOf("240.0.0.0/4", reserved, false),
 	rowOf("100::/64", reserved, false),
+	rowOf("64:ff9b:1::/48", reserved, false),
+	rowOf("2001::/32", reserved, false),
 	rowOf("2001:db8::/32", reserved, false),
 }
 

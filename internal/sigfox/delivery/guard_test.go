@@ -56,6 +56,8 @@ func TestGuard(t *testing.T) {
 		{"[2002:a9fe:a9fe::1]:80", "secrets", "secrets"},
 		{"[2002:c0a8:101::1]:80", private, ""},
 		{"[::a9fe:a9fe]:80", "secrets", "secrets"},
+		{"[64:ff9b:1:a9fe:a9:fe00::]:80", reserved, reserved},
+		{"[2001:0:a9fe:a9fe::1]:80", reserved, reserved},
 	} {
 		for guard, want := range map[*Guard]string{&public: c.public, &desk: c.desk} {
 			err := guard.Check(netip.MustParseAddrPort(c.to))

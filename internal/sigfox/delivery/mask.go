@@ -37,12 +37,17 @@ func shown(r *Request) Sent {
 		s.Body = ""
 	}
 	for _, h := range r.Headers {
-		if isSecret(h.Name) {
-			h.Value = masked
-		}
-		s.Headers = append(s.Headers, h)
+		s.Headers = append(s.Headers, Header{h.Name, MaskHeader(h.Name, h.Value)})
 	}
 	return s
+}
+
+// MaskHeader gives the value of a header, hidden if the header is called like a secret.
+func MaskHeader(name, value string) string {
+	if isSecret(name) {
+		return masked
+	}
+	return value
 }
 
 // MaskURL hides the login in a URL and parameters that are called like secrets. It works on the text, because what cannot be

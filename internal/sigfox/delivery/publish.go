@@ -37,12 +37,13 @@ func (s *Sender) publish(ctx context.Context, r *Request) Outcome {
 	}
 }
 
+// outcomeOf only reads the error: all who waited for one role have the same.
 func outcomeOf(err error, sent Sent) Outcome {
 	if r, ok := errors.AsType[*refusedError](err); ok {
-		if r.sent.Method == "" {
-			r.sent = sent
+		if r.sent.Method != "" {
+			sent = r.sent
 		}
-		return Outcome{Status: r.status, Info: r.info, Remedy: r.remedy, Attempted: r.sent}
+		return Outcome{Status: r.status, Info: r.info, Remedy: r.remedy, Attempted: sent}
 	}
 	w := explain(err)
 	return Outcome{Info: w.info, Remedy: w.remedy, Attempted: sent}

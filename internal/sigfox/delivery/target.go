@@ -23,15 +23,32 @@ var (
 	sessionPattern = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 )
 
+// ParseRole gives the partition and the account of the ARN of a role, which is what AWSTarget.RoleARN has to be.
+func ParseRole(arn string) (partition, account string, err error) {
+	m := rolePattern.FindStringSubmatch(arn)
+	if m == nil {
+		return "", "", fault.New(fault.Invalid, "ARN Role %.80q is not the ARN of a role", arn).
+			WithRemedy("use the stack's output ARNRole, as in arn:aws:iam::123456789012:role/NAME")
+	}
+	return m[1], m[2], nil
+}
+
+// CheckRegion refuses what AWSTarget.Region cannot be.
+func CheckRegion(name string) error {
+	if !regionPattern.MatchString(name) {
+		return fault.New(fault.Invalid, "Region %.40q is not the name of a region", name).WithRemedy("use the stack's output Region, such as eu-west-1")
+	}
+	return nil
+}
+
 func (s *Sender) target(t *AWSTarget) (*awsTarget, error) {
 	out := &awsTarget{AWSTarget: *t}
-	m := rolePattern.FindStringSubmatch(t.RoleARN)
-	if m == nil {
-		return nil, fault.New(fault.Invalid, "ARN Role %.80q is not the ARN of a role", t.RoleARN).WithRemedy("use the stack's output ARNRole")
+	var err error
+	if out.partition, out.account, err = ParseRole(t.RoleARN); err != nil {
+		return nil, err
 	}
-	out.partition, out.account = m[1], m[2]
-	if !regionPattern.MatchString(t.Region) {
-		return nil, fault.New(fault.Invalid, "Region %.40q is not the name of a region", t.Region).WithRemedy("use the stack's output Region")
+	if err := CheckRegion(t.Region); err != nil {
+		return nil, err
 	}
 	if t.Topic == "" {
 		return nil, fault.New(fault.Invalid, "Topic is missing").WithRemedy("use the stack's output Topic")

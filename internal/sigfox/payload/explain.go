@@ -14,7 +14,7 @@ func (c Config) Explain(data []byte) []string {
 	for _, f := range c.fields {
 		switch {
 		case f.FirstBit+f.Bits > 8*len(data):
-			hints = append(hints, fmt.Sprintf("payload is %s, %s needs %d", bytesText(len(data)), f.Name, f.Bytes()))
+			hints = append(hints, fmt.Sprintf("%s needs %s, this frame has %d", f.Name, bytesText(f.Bytes()), len(data)))
 		case f.Kind == Float:
 			hints = append(hints, f.explainFloat(data)...)
 		}
@@ -66,9 +66,9 @@ func sensible(v float64) bool {
 }
 
 // unpad undoes a sketch that prints bytes as hex without leading zeros: it finds a frame as long as the configuration
-// needs that this sketch would have sent as data. Such a print is made of single digits, each a byte below 0x10, and of
-// pairs that do not begin with 0. Where several frames fit, the single digits are put last: zeros at the end of a float
-// are what is mostly lost.
+// needs that this sketch would have sent as data, and whose floats are sensible. Such a print is made of single digits, each
+// a byte below 0x10, and of pairs that do not begin with 0. Where several frames fit, the single digits are put last: zeros
+// at the end of a float are what is mostly lost.
 func (c Config) unpad(data []byte) (frame []byte, ok bool) {
 	want := c.Bytes()
 	if len(data) == 0 || len(data) >= want || want > FrameBytes || 2*len(data) < want {
@@ -78,23 +78,33 @@ func (c Config) unpad(data []byte) (frame []byte, ok bool) {
 	for _, b := range data {
 		digits = append(digits, b>>4, b&15)
 	}
-	return unpadDigits(make([]byte, 0, want), digits, want)
+	return c.unpadDigits(make([]byte, 0, want), digits, want)
 }
 
 // unpadDigits makes n bytes of the digits, in pairs where it can.
-func unpadDigits(frame, digits []byte, n int) ([]byte, bool) {
+func (c Config) unpadDigits(frame, digits []byte, n int) ([]byte, bool) {
 	if n == 0 {
-		return frame, len(digits) == 0
+		return frame, len(digits) == 0 && c.allSensible(frame)
 	}
 	if len(digits) < n || len(digits) > 2*n {
 		return nil, false
 	}
 	if len(digits) > n && digits[0] != 0 {
-		if all, ok := unpadDigits(append(frame, digits[0]<<4|digits[1]), digits[2:], n-1); ok {
+		if all, ok := c.unpadDigits(append(frame, digits[0]<<4|digits[1]), digits[2:], n-1); ok {
 			return all, true
 		}
 	}
-	return unpadDigits(append(frame, digits[0]), digits[1:], n-1)
+	return c.unpadDigits(append(frame, digits[0]), digits[1:], n-1)
+}
+
+// allSensible reports whether a frame that has all fields has readings for floats.
+func (c Config) allSensible(frame []byte) bool {
+	for _, f := range c.fields {
+		if f.Kind == Float && !sensible(f.number(frame)) {
+			return false
+		}
+	}
+	return true
 }
 
 // wouldRead says what a repaired frame reads.

@@ -54,19 +54,20 @@ func TestExplain(t *testing.T) {
 		{"", "41C8", nil},
 		{"temp::float:32", "00000000", nil},
 		// What the seed's sketch sends at 25, 23.5, -3.25 and 0 degrees.
-		{"temp::float:32", "41C800", []string{"payload is 3 bytes, temp needs 4", unpadded + "41C80000 would read temp=25.0"}},
-		{"temp::float:32", "41BC00", []string{"payload is 3 bytes, temp needs 4", unpadded + "41BC0000 would read temp=23.5"}},
-		{"temp::float:32", "C05000", []string{"payload is 3 bytes, temp needs 4", unpadded + "C0500000 would read temp=-3.25"}},
-		{"temp::float:32", "0000", []string{"payload is 2 bytes, temp needs 4", unpadded + "00000000 would read temp=0.0"}},
-		{"temp::float:32", "", []string{"payload is 0 bytes, temp needs 4"}},
-		{"temp::float:32", "41", []string{"payload is 1 byte, temp needs 4"}},
-		{"t1::uint:8 t2::uint:8 t3::uint:8", "15", []string{"payload is 1 byte, t2 needs 2", "payload is 1 byte, t3 needs 3"}},
-		{"a::uint:16 b::bool:7", "1122", []string{"payload is 2 bytes, b needs 3", unpadded + "110202 would read a=4354, b=false"}},
+		{"temp::float:32", "41C800", []string{"temp needs 4 bytes, this frame has 3", unpadded + "41C80000 would read temp=25.0"}},
+		{"temp::float:32", "41BC00", []string{"temp needs 4 bytes, this frame has 3", unpadded + "41BC0000 would read temp=23.5"}},
+		{"temp::float:32", "C05000", []string{"temp needs 4 bytes, this frame has 3", unpadded + "C0500000 would read temp=-3.25"}},
+		{"temp::float:32", "0000", []string{"temp needs 4 bytes, this frame has 2", unpadded + "00000000 would read temp=0.0"}},
+		{"temp::float:32", "", []string{"temp needs 4 bytes, this frame has 0"}},
+		{"temp::float:32", "313245", []string{"temp needs 4 bytes, this frame has 3"}}, // no reading comes of it
+		{"temp::float:32", "41", []string{"temp needs 4 bytes, this frame has 1"}},
+		{"t1::uint:8 t2::uint:8 t3::uint:8", "15", []string{"t2 needs 2 bytes, this frame has 1", "t3 needs 3 bytes, this frame has 1"}},
+		{"a::uint:16 b::bool:7", "1122", []string{"b needs 3 bytes, this frame has 2", unpadded + "110202 would read a=4354, b=false"}},
 		{"temp::float:32", "7FC00000", []string{"temp holds the bits of a float that is not a number, or infinite"}},
 		{"temp::float:32", "CDCCC841", []string{"temp is -4.294595E8, which is an unlikely reading; as little-endian it would be 25.1"}},
 		{"d::float:64:little-endian", "4039199999999999", []string{"d is -2.3534373655167177E-185, which is an unlikely reading; as big-endian it would be " +
 			"25.099999999999998"}},
-		{"last:12:uint:8", "0102", []string{"payload is 2 bytes, last needs 13"}},
+		{"last:12:uint:8", "0102", []string{"last needs 13 bytes, this frame has 2"}},
 	} {
 		if got := mustParse(t, c.config).Explain(unhex(t, c.data)); !slices.Equal(got, c.want) {
 			t.Errorf("%q on %s:\ngot  %q\nwant %q", c.config, c.data, got, c.want)

@@ -15,6 +15,9 @@ const FrameBytes = 12
 // is never there and only worth a warning; this one keeps numbers from overflowing.
 const farthest = 1 << 20
 
+// MaxText is the longest configuration, in bytes. Sigfox documents no bound; one that names each bit of a frame has less.
+const MaxText = 4096
+
 // SyntaxError says where a configuration is wrong and what would have been right there. Its kind is fault.Invalid.
 type SyntaxError struct {
 	Offset   int    // in bytes from the start of the text
@@ -32,6 +35,9 @@ func (e *SyntaxError) Unwrap() error {
 
 // Parse reads a configuration. The empty text is one without fields. The error is a *SyntaxError.
 func Parse(text string) (Config, error) {
+	if len(text) > MaxText {
+		return Config{}, &SyntaxError{Offset: MaxText, Expected: "the end within " + strconv.Itoa(MaxText) + " bytes", Got: "more"}
+	}
 	c := Config{text: text}
 	seen := map[string]bool{}
 	cursor := 0

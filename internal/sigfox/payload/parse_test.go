@@ -60,6 +60,7 @@ var badConfigs = []struct {
 	{"t::uint:8\tu::uint:8", 8, wantBits, `"8\tu"`},
 	{"t:1048576:uint:8", 2, "a place within the first 1048576 bytes", `"1"`},
 	{"a::char:1048576 b::uint:8", 18, "a place within the first 1048576 bytes", `":"`},
+	{strings.Repeat(" ", MaxText+1), MaxText, "the end within 4096 bytes", "more"},
 	{"t::" + strings.Repeat("x", 50), 3, wantType, `"` + strings.Repeat("x", 40) + `…"`},
 }
 

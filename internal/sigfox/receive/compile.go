@@ -20,7 +20,8 @@ type compiled struct {
 	names  map[string]string // variable to its name in the request
 	must   bool              // all of names must be sent
 
-	topic, body   *template.Template
+	topic         *template.Template
+	body          *template.Template // nil for everything that was sent
 	downlinkTopic *template.Template // nil for none
 	downlink      *template.Template // nil for none
 	policies      *policy.Set
@@ -43,17 +44,13 @@ func (r *Receiver) compile(e Endpoint, secret [secretSize]byte) (*compiled, erro
 			c.names[name] = name
 		}
 	}
-	body := e.Body
-	if body == "" {
-		body = c.everything()
-	}
 	for _, part := range []struct {
 		what, text string
 		place      template.Place
 		into       **template.Template
 	}{
 		{"topic", e.Topic, template.TextBody, &c.topic},
-		{"body", body, template.JSONBody, &c.body},
+		{"body", e.Body, template.JSONBody, &c.body},
 		{"downlink topic", e.DownlinkTopic, template.TextBody, &c.downlinkTopic},
 		{"downlink template", e.DownlinkTemplate, template.TextBody, &c.downlink},
 	} {
@@ -75,15 +72,17 @@ func (c *compiled) checkTexts() error {
 	switch {
 	case c.topic == nil:
 		return invalid("the topic is missing").WithRemedy("write a topic, for example sigfox/{device}")
-	case !c.canBeJSON():
+	case c.body != nil && !c.canBeJSON():
 		return invalid("the body is no JSON whatever the values are").WithRemedy("write {\"device\":\"{device}\"}, or leave it out")
+	case c.body == nil && c.ambiguous() != "":
+		return invalid("the field %s of the payload config is called like a variable", c.ambiguous()).WithRemedy("call it differently, or write a body")
 	case c.Downlink == DownlinkTemplate && c.downlink == nil:
 		return invalid("the downlink's template is missing").WithRemedy("write 16 hexadecimal digits")
 	case !slices.Contains([]string{DownlinkNone, DownlinkQueue, DownlinkTopic, DownlinkTemplate}, c.Downlink):
 		return invalid("%.40q is no source of downlinks", c.Downlink).WithRemedy("use none, queue, topic or template")
 	}
 	for _, t := range []*template.Template{c.topic, c.downlinkTopic} {
-		if t != nil && strings.ContainsAny(t.String(), "+\x00") || t != nil && strings.Contains(strings.ReplaceAll(t.String(), "{customData#", ""), "#") {
+		if t != nil && strings.ContainsAny(anything(t), "+#\x00") { // names of fields may have a #
 			return invalid("the topic %.80q has a wildcard", t.String()).WithRemedy("a message is published on one topic: leave out + and #")
 		}
 	}
@@ -96,35 +95,14 @@ func (c *compiled) canBeJSON() bool {
 	return err == nil
 }
 
-// texts are the variables that JSON writes in quotes.
-var texts = []string{"device", "data", "deviceTypeId", "station", "infoMessage", "lqi", "operatorName", "info", "severity"}
-
-// legacy are the variables of old callbacks, which nobody misses.
-var legacy = []string{"duplicate", "avgSnr", "lat", "lng", "longPolling", "fixedLat", "fixedLng"}
-
-// everything is a body with all that the sender may send, in the order of the documentation, and all fields.
-func (c *compiled) everything() string {
-	var b strings.Builder
-	member := func(name, variable string, quoted bool) {
-		b.WriteString(map[bool]string{true: "{", false: ","}[b.Len() == 0])
-		key, err := json.Marshal(name)
-		if err != nil {
-			panic("receive: a name that cannot be marshalled: " + err.Error())
-		}
-		quote := map[bool]string{true: `"`}[quoted]
-		b.WriteString(string(key) + ":" + quote + "{" + variable + "}" + quote)
-	}
-	for _, name := range c.kind.Variables() {
-		if _, sent := c.names[name]; sent && (c.must || !slices.Contains(legacy, name)) {
-			member(name, name, slices.Contains(texts, name))
+// ambiguous is a field that would stand in the body under the name of a variable, empty for none.
+func (c *compiled) ambiguous() string {
+	for _, f := range c.fields.Fields() {
+		if _, ok := c.names[f.Name]; ok {
+			return f.Name
 		}
 	}
-	if c.kind.HasPayload() {
-		for _, f := range c.fields.Fields() {
-			member(f.Name, "customData#"+f.Name, f.Kind == payload.Char)
-		}
-	}
-	return b.String() + "}"
+	return ""
 }
 
 // allow is the policy of an endpoint: its own topics and no other, with anything where variables stand.
@@ -132,10 +110,9 @@ func (r *Receiver) allow(c *compiled) (*policy.Set, error) {
 	type statement struct {
 		Effect, Action, Resource string
 	}
-	arn := "arn:aws:iot:" + r.cfg.Region + ":" + r.cfg.Account + ":topic/"
-	all := []statement{{"Allow", "iot:Publish", arn + anything(c.topic)}}
+	all := []statement{{"Allow", "iot:Publish", r.topicARN(anything(c.topic))}}
 	if c.downlinkTopic != nil {
-		all = append(all, statement{"Allow", "iot:GetRetainedMessage", arn + anything(c.downlinkTopic)})
+		all = append(all, statement{"Allow", actionGetRetained, r.topicARN(anything(c.downlinkTopic))})
 	}
 	text, err := json.Marshal(struct {
 		Version   string
@@ -149,6 +126,13 @@ func (r *Receiver) allow(c *compiled) (*policy.Set, error) {
 		return nil, fault.Wrap(fault.Invalid, err, "the topic cannot be allowed")
 	}
 	return policy.Compile(policy.Source{Name: Principal(c.Name), Document: document}), nil
+}
+
+// actionGetRetained is what an endpoint may do that answers with retained messages.
+const actionGetRetained = "iot:GetRetainedMessage"
+
+func (r *Receiver) topicARN(topic string) string {
+	return "arn:aws:iot:" + r.cfg.Region + ":" + r.cfg.Account + ":topic/" + topic
 }
 
 // anything is a template's text with * for each variable.

@@ -10,6 +10,7 @@ import (
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/journal"
+	"github.com/thingwire/thingwire/internal/policy"
 	"github.com/thingwire/thingwire/internal/store"
 	"github.com/thingwire/thingwire/internal/store/documents"
 )
@@ -73,12 +74,14 @@ func (r *Receiver) useless(c *compiled, topic string, err error) {
 // QueueDownlink keeps what the device's next request is answered with, in place of what waits already. expires is when it
 // is of no use any more; never when zero.
 func (r *Receiver) QueueDownlink(ctx context.Context, name, device, data string, expires time.Time) (*Downlink, error) {
+	r.editing.Lock() // what waits in an endpoint goes with it
+	defer r.editing.Unlock()
 	e, err := r.Endpoint(name)
 	if err != nil {
 		return nil, err
 	}
 	if e.Downlink != DownlinkQueue {
-		return nil, invalid("the receiving endpoint %s takes its downlinks from: %s", name, e.Downlink).WithRemedy("set its downlink to queue")
+		return nil, invalid("the receiving endpoint %s takes its downlinks from: %s", name, e.Downlink).WithRemedy("let it: thingwire sigfox receiver update %s --callback BIDIR --downlink queue", name)
 	}
 	if device, err = deviceID(device); err != nil {
 		return nil, err
@@ -165,6 +168,16 @@ func (r *Receiver) takeRetained(ctx context.Context, c *compiled, v *values) (st
 			return "", err
 		}
 	}
+}
+
+// Answers reports whether an endpoint answers requests with the retained message of a topic.
+func (r *Receiver) Answers(topic string) bool {
+	for _, c := range *r.endpoints.Load() {
+		if c.downlinkTopic != nil && !c.Disabled && c.policies.Decide(&policy.Request{Action: actionGetRetained, Resource: r.topicARN(topic)}).Allowed {
+			return true
+		}
+	}
+	return false
 }
 
 func downlinkOf(message []byte) (string, error) {

@@ -48,7 +48,7 @@ type Endpoint struct {
 
 	Topic string `json:"topic"` // a template: sigfox/{device}
 	QoS   byte   `json:"qos"`   // 0 or 1
-	// Body is a template of JSON; when it is empty, all variables that the sender may send and all fields.
+	// Body is a template of JSON; when it is empty, all variables that were sent and all fields.
 	Body string `json:"body,omitempty"`
 
 	Downlink         string `json:"downlink,omitempty"`         // DownlinkNone when empty

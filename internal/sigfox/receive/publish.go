@@ -2,10 +2,12 @@ package receive
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
 	"github.com/thingwire/thingwire/internal/broker"
 	"github.com/thingwire/thingwire/internal/fault"
+	"github.com/thingwire/thingwire/internal/sigfox/payload"
 	"github.com/thingwire/thingwire/internal/sigfox/template"
 )
 
@@ -15,7 +17,7 @@ func (r *Receiver) publish(ctx context.Context, c *compiled, v *values) error {
 	if err != nil {
 		return err
 	}
-	body, err := c.body.Render(v)
+	body, err := c.message(v)
 	if err != nil {
 		return err
 	}
@@ -35,6 +37,50 @@ func (r *Receiver) publish(ctx context.Context, c *compiled, v *values) error {
 		}
 	}
 	return batch.Results[0]
+}
+
+// message is what is published: the endpoint's body, or else all that was sent, in the order of the documentation, and all
+// fields, null where the frame has no value.
+func (c *compiled) message(v *values) (string, error) {
+	if c.body != nil {
+		return c.body.Render(v)
+	}
+	var b strings.Builder
+	member := func(name, value string, text bool) {
+		b.WriteString(map[bool]string{true: "{", false: ","}[b.Len() == 0])
+		b.WriteString(quoted(name) + ":")
+		if text {
+			value = quoted(value)
+		}
+		b.WriteString(value)
+	}
+	for _, name := range c.kind.Variables() {
+		value, sent := v.Value(name)
+		text := c.kind.IsText(name)
+		if sent && !text && !json.Valid([]byte(value)) {
+			return "", invalid("the value of %s is %.40q", name, value).WithRemedy("send what the variable {%s} gives", name)
+		}
+		if sent {
+			member(name, value, text)
+		}
+	}
+	for _, f := range c.fields.Fields() {
+		value, there := v.Value("customData#" + f.Name)
+		if !there {
+			value = "null"
+		}
+		member(f.Name, value, there && f.Kind == payload.Char)
+	}
+	return b.String() + "}", nil
+}
+
+// quoted is a text as JSON has it.
+func quoted(text string) string {
+	out, err := json.Marshal(text)
+	if err != nil {
+		panic("receive: a text that cannot be marshalled: " + err.Error())
+	}
+	return string(out)
 }
 
 // caller is the endpoint as the broker knows it.

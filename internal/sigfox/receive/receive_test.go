@@ -39,7 +39,7 @@ func TestWaysToSend(t *testing.T) {
 	w.make(Endpoint{Name: "e", Topic: "sigfox", PayloadConfig: "temp::float:32 ok:0:bool:6"})
 	path := Prefix + "e/" + testSecret
 	const form = "device=4D3091&time=1491234567&data=41c8cccd&seqNumber=7&snr=null"
-	want := `{"device":"4D3091","time":1491234567,"data":"41c8cccd","seqNumber":7,"deviceTypeId":"null","snr":null,"rssi":null,"station":"null","temp":25.1,"ok":true}`
+	want := `{"device":"4D3091","time":1491234567,"data":"41c8cccd","seqNumber":7,"temp":25.1,"ok":true}`
 	for _, c := range []struct{ method, uri, body, kind string }{
 		{"POST", path, seed, asJSON},
 		{"PUT", path, seed, asJSON},
@@ -61,6 +61,30 @@ func TestWaysToSend(t *testing.T) {
 		}
 		if m := w.next(); string(m.Payload) != want || m.Topic != "sigfox" {
 			t.Errorf("%s %s: %s", c.method, c.body, m.Payload)
+		}
+	}
+}
+
+// Without a body of its own an endpoint's message has what was sent, as JSON would write it, and all fields.
+func TestMessageWithoutABody(t *testing.T) {
+	w := newWorld(t)
+	w.make(Endpoint{Name: "e", Topic: "sigfox", PayloadConfig: "s::char:2 n::uint:16"})
+	w.make(Endpoint{Name: "all", Topic: "sigfox", Callback: "DATA_ADVANCED"})
+	for _, c := range []struct{ name, sent, want string }{
+		{"e", `{"device":"1"}`, `{"device":"1","s":null,"n":null}`},
+		{"e", `{"device":"1","data":"225c00","station":"a\"b","lat":1.5}`, `{"device":"1","data":"225c00","station":"a\"b","lat":1.5,"s":"\"\\","n":null}`},
+		{"e", `{"device":"1","data":"41420102","snr":"null","duplicate":false}`, `{"device":"1","data":"41420102","duplicate":false,"s":"AB","n":258}`},
+		{"all", `{"device":"1","duplicates":[{"bsId":"A"}],"lqi":"GOOD"}`, `{"device":"1","lqi":"GOOD","duplicates":[{"bsId":"A"}]}`},
+	} {
+		if rec := w.sendJSON(c.name, c.sent); rec.Code != http.StatusNoContent {
+			t.Errorf("%s: %d %s", c.sent, rec.Code, rec.Body)
+		} else if m := w.next(); string(m.Payload) != c.want {
+			t.Errorf("%s: %s, want %s", c.sent, m.Payload, c.want)
+		}
+	}
+	for _, injected := range []string{`soon`, `1,\"admin\":true`} {
+		if rec := w.sendJSON("e", `{"device":"1","time":"`+injected+`"}`); rec.Code != 400 || !strings.Contains(rec.Body.String(), "the value of time is") {
+			t.Errorf("%s: %d %s", injected, rec.Code, rec.Body)
 		}
 	}
 }
@@ -190,7 +214,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		{"another topic", "POST", `{"device":"1","deviceTypeId":"x/y"}`, asJSON, 400, "cannot be part of a topic"},
 		{"a wildcard", "POST", `{"device":"1","deviceTypeId":"#"}`, asJSON, 400, "cannot be part of a topic"},
 		{"a line", "POST", `{"device":"1","deviceTypeId":"a\nb"}`, asJSON, 400, "cannot be part of a topic"},
-		{"a text for a number", "POST", ok + `,"time":"soon"}`, asJSON, 400, "JSON"},
+		{"a text for a number", "POST", ok + `,"time":"soon"}`, asJSON, 400, "the value of time is"},
 		{"10 MB", "POST", ok + `,"data":"` + strings.Repeat("0", 10<<20) + `"}`, asJSON, 413, "131072"},
 		{"a web page", "POST", ok + "}", "Origin: https://example.com", 403, "web page"},
 		{"ourselves", "POST", ok + "}", "X-Thingwire-Via: server-1", 508, "its own receiving endpoint"},
@@ -325,6 +349,26 @@ func TestDownlinkIsTakenOnce(t *testing.T) {
 	}
 }
 
+func TestTopicsThatAnEndpointAnswersFrom(t *testing.T) {
+	w := newWorld(t)
+	w.make(Endpoint{Name: "usual", Callback: "BIDIR", Topic: "up", Downlink: DownlinkTopic})
+	w.make(Endpoint{Name: "own", Callback: "BIDIR", Topic: "up", PayloadConfig: "a#b::uint:8", Downlink: DownlinkTopic, DownlinkTopic: "valves/{device}/{customData#a#b}"})
+	w.make(Endpoint{Name: "queue", Callback: "BIDIR", Topic: "queued/{device}", Downlink: DownlinkQueue})
+	answers := func(want map[string]bool) {
+		t.Helper()
+		for topic, want := range want {
+			if got := w.Answers(topic); got != want {
+				t.Errorf("%s: %t", topic, got)
+			}
+		}
+	}
+	answers(map[string]bool{"sigfox/downlink/ABC": true, "valves/ABC/7": true, "queued/ABC": false, "sigfox/downlin": false, "up": false})
+	if _, err := w.Edit(t.Context(), "usual", func(e *Endpoint) error { e.Disabled = true; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	answers(map[string]bool{"sigfox/downlink/ABC": false, "valves/ABC/7": true})
+}
+
 func TestQueueDownlinkRefuses(t *testing.T) {
 	w := newWorld(t)
 	w.make(Endpoint{Name: "queue", Callback: "BIDIR", Topic: "up", Downlink: DownlinkQueue})
@@ -363,6 +407,7 @@ func TestEndpointsThatAreRefused(t *testing.T) {
 		{"downlink of an uplink", func(e *Endpoint) { e.Downlink = DownlinkQueue }, "not answered with a downlink"},
 		{"downlink's source", func(e *Endpoint) { e.Callback, e.Downlink = "BIDIR", "sky" }, "no source of downlinks"},
 		{"downlink's template", func(e *Endpoint) { e.Callback, e.Downlink = "BIDIR", DownlinkTemplate }, "template is missing"},
+		{"a field like a variable", func(e *Endpoint) { e.PayloadConfig = "time::uint:8" }, "called like a variable"},
 		{"payload config", func(e *Endpoint) { e.PayloadConfig = "temp" }, "payload config"},
 		{"no topic", func(e *Endpoint) { e.Topic = "" }, "topic is missing"},
 		{"a filter", func(e *Endpoint) { e.Topic = "a/#" }, "wildcard"},

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -92,14 +93,17 @@ func problemsOf(r *http.Request, err error) []problem {
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false) // people read the addresses of next pages
+	if err := enc.Encode(v); err != nil {
 		panic("rest: an answer that cannot be marshalled: " + err.Error())
 	}
+	body.Truncate(body.Len() - 1) // the line break
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client went away
+	_, _ = body.WriteTo(w) // the client went away
 }
 
 func (c *call) answer(status int, v any) error {

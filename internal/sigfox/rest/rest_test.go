@@ -183,6 +183,9 @@ func TestPaging(t *testing.T) {
 			for _, d := range a.data() {
 				seen[d["id"].(string)] = true
 			}
+			if strings.Contains(a.text, `\u0026`) {
+				t.Errorf("%s: an address that nobody can read: %s", path, a.text[strings.Index(a.text, `"paging"`):])
+			}
 			next = a.next()
 		}
 		want := 250

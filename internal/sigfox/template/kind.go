@@ -129,6 +129,13 @@ func (k Kind) Variables() []string {
 	return names
 }
 
+// IsText reports whether the value of a variable is text, which JSON writes in quotes.
+func (k Kind) IsText(name string) bool {
+	row, _ := k.row()
+	i := slices.IndexFunc(row.variables, func(v variable) bool { return v.name == name })
+	return i >= 0 && row.variables[i].form == text
+}
+
 // HasPayload reports whether messages of this kind have a payload to decode, and templates so {customData#name}.
 func (k Kind) HasPayload() bool {
 	row, _ := k.row()
