@@ -171,7 +171,7 @@ func (s *Stacks) exports(ctx context.Context, st *Stack, before []Output) ([]sto
 		}
 		_, err := s.cfg.Store.Get(ctx, exportsBucket, o.Export)
 		if err == nil || has(st.Outputs[:i], o.Export) {
-			return nil, invalid("Export with name %s is already exported by another output or stack", plain(o.Export))
+			return nil, invalid("Export with name %s is already exported by another output or stack", fault.Plain(o.Export))
 		}
 		if !fault.Is(err, fault.NotFound) {
 			return nil, err

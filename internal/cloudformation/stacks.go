@@ -73,7 +73,7 @@ func checkName(what, name string) error {
 	ok = ok && alphanumeric(strings.ReplaceAll(name, "-", "0"), 128)
 	if !ok {
 		return invalid("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: "+
-			"Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", plain(name), what)
+			"Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", fault.Plain(name), what)
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ func CheckStack(nameOrID string) error {
 
 // noStack is in the words that tools look for.
 func noStack(name string) error {
-	return invalid("Stack with id %s does not exist", plain(name))
+	return invalid("Stack with id %s does not exist", fault.Plain(name))
 }
 
 // isNoStack reports whether an error is noStack: its code says nothing.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/iam"
 	"github.com/thingwire/thingwire/internal/store"
 	"github.com/thingwire/thingwire/internal/store/documents"
@@ -28,7 +29,7 @@ func (s *Stacks) Update(ctx context.Context, may May, u Update) (stackID string,
 	err = retry(func() error {
 		st, rev, err := s.live(ctx, u.Stack)
 		if isNoStack(err) {
-			return invalid("Stack [%s] does not exist", plain(u.Stack))
+			return invalid("Stack [%s] does not exist", fault.Plain(u.Stack))
 		}
 		if err != nil {
 			return err
@@ -123,7 +124,7 @@ func (s *Stacks) Protect(ctx context.Context, nameOrID string, protected bool) (
 	err = retry(func() error {
 		st, rev, err := s.live(ctx, nameOrID)
 		if isNoStack(err) {
-			return invalid("Stack [%s] does not exist", plain(nameOrID))
+			return invalid("Stack [%s] does not exist", fault.Plain(nameOrID))
 		}
 		if err != nil {
 			return err

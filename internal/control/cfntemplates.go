@@ -2,6 +2,7 @@ package control
 
 import (
 	"github.com/thingwire/thingwire/internal/cloudformation"
+	"github.com/thingwire/thingwire/internal/fault"
 )
 
 // getTemplate gives the text of a template back. Nothing transforms it: what was given is what is processed.
@@ -9,7 +10,7 @@ func getTemplate(c *queryCall) (any, error) {
 	switch stage := c.form["TemplateStage"]; stage {
 	case "", "Original", "Processed":
 	default:
-		return nil, invalid("templateStage is %q, Original and Processed are allowed", shortened(stage))
+		return nil, invalid("templateStage is %q, Original and Processed are allowed", fault.Shortened(stage))
 	}
 	text, err := c.templateText()
 	if err != nil {

@@ -216,12 +216,12 @@ func (c *queryCall) authorise(resource string) error {
 }
 
 func (q *Query) refuse(w http.ResponseWriter, r *http.Request, c *queryCall, err error) {
-	namespace := faultNamespace
+	namespace, operation := faultNamespace, ""
 	if c != nil {
-		namespace = c.op.service.namespace
+		namespace, operation = c.op.service.namespace, c.op.service.name+":"+c.op.name
 	}
 	id := awsapi.Begin(w)
-	note(q.cfg.Log, r, id, queryFailureOf(err, id).Name, err)
+	awsapi.LogRefusal(q.cfg.Log, r, id, queryFailureOf(err, id).Name, operation, err)
 	writeQueryFailure(w, namespace, err)
 }
 

@@ -97,7 +97,7 @@ func (ps inlinePolicies) names() []string {
 }
 
 func noPolicy(name, of string) error {
-	return refuse(fault.NotFound, ErrNoSuchEntity, "The %s policy with name %s cannot be found.", of, plain(name))
+	return refuse(fault.NotFound, ErrNoSuchEntity, "The %s policy with name %s cannot be found.", of, fault.Plain(name))
 }
 
 func (ps inlinePolicies) find(name string) (int, bool) {

@@ -106,7 +106,7 @@ func checkCAStatus(s Status) error {
 	if s == "" || s == Active || s == Inactive {
 		return nil
 	}
-	return fault.New(fault.Invalid, "%s is not a status of a CA certificate", quote(string(s))).WithRemedy("use ACTIVE or INACTIVE")
+	return fault.New(fault.Invalid, "%s is not a status of a CA certificate", fault.Quoted(string(s))).WithRemedy("use ACTIVE or INACTIVE")
 }
 
 // DeleteCACertificate deletes an inactive CA certificate. The certificates that it introduced stay.

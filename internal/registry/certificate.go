@@ -210,7 +210,7 @@ func checkNewStatus(s Status) error {
 	case RegisterInactive:
 		return fault.New(fault.Invalid, "status %s is deprecated and not supported", s).WithRemedy("use INACTIVE")
 	default:
-		return fault.New(fault.Invalid, "%s is not a status of a certificate", quote(string(s))).
+		return fault.New(fault.Invalid, "%s is not a status of a certificate", fault.Quoted(string(s))).
 			WithRemedy("use ACTIVE, INACTIVE or REVOKED")
 	}
 }

@@ -40,7 +40,7 @@ func (c *checker) format() error {
 	case fault.Is(err, fault.NotFound):
 		return nil
 	case err == nil && string(d.Value) != fmt.Sprint(format):
-		c.Problem("the registry has format %s, this thingwire knows format %d", quote(string(d.Value)), format)
+		c.Problem("the registry has format %s, this thingwire knows format %d", fault.Quoted(string(d.Value)), format)
 	}
 	return err
 }
@@ -97,7 +97,7 @@ func checkEach[T any](c *checker, bucket string, name func(*T) string) error {
 			return
 		}
 		if got := name(v); got != d.Key {
-			c.Problem("document %s of %s says that it is %s", quote(d.Key), bucket, quote(got))
+			c.Problem("document %s of %s says that it is %s", fault.Quoted(d.Key), bucket, fault.Quoted(got))
 		}
 	})
 }
@@ -105,9 +105,9 @@ func checkEach[T any](c *checker, bucket string, name func(*T) string) error {
 func (c *checker) policy(p *Policy) string {
 	v := p.DefaultVersion()
 	if v == nil {
-		c.Problem("policy %s has no version %d, which is to count", quote(p.Name), p.Default)
+		c.Problem("policy %s has no version %d, which is to count", fault.Quoted(p.Name), p.Default)
 	} else if err := checkDocument(v.Document); err != nil {
-		c.Problem("policy %s: %s", quote(p.Name), err)
+		c.Problem("policy %s: %s", fault.Quoted(p.Name), err)
 	}
 	c.implyAge(policiesKind, p.Created, p.Name)
 	return p.Name
@@ -121,7 +121,7 @@ func (c *checker) tags() error {
 			c.Problem("%s", err)
 		}
 		if !c.known[taggable[kind].bucket][name] {
-			c.Problem("%s has %s, which is not there", tagsBucket, quote(d.Key))
+			c.Problem("%s has %s, which is not there", tagsBucket, fault.Quoted(d.Key))
 		}
 	})
 }

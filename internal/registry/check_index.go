@@ -112,20 +112,20 @@ func (c *checker) index(bucket, first, second string) error {
 		one, other, ok := strings.Cut(d.Key, "/")
 		switch {
 		case first != "" && !ok || !json.Valid(d.Value):
-			c.Problem("document %s of %s cannot be understood", quote(d.Key), bucket)
+			c.Problem("document %s of %s cannot be understood", fault.Quoted(d.Key), bucket)
 		case first != "" && !c.known[first][one]:
-			c.Problem("%s has %s, and %s is not in %s", bucket, quote(d.Key), quote(one), first)
+			c.Problem("%s has %s, and %s is not in %s", bucket, fault.Quoted(d.Key), fault.Quoted(one), first)
 		case second != "" && !c.known[second][other]:
-			c.Problem("%s has %s, and %s is not in %s", bucket, quote(d.Key), quote(other), second)
+			c.Problem("%s has %s, and %s is not in %s", bucket, fault.Quoted(d.Key), fault.Quoted(other), second)
 		case bucket == certThingsBucket:
 			c.things[one]--
 			c.imply(thingCertsBucket, other+"/"+one)
 		case !implied:
-			c.Problem("%s has %s, which no document says", bucket, quote(d.Key))
+			c.Problem("%s has %s, which no document says", bucket, fault.Quoted(d.Key))
 		}
 	})
 	for _, key := range slices.Sorted(maps.Keys(c.implied[bucket])) {
-		c.Problem("%s lacks %s", bucket, quote(key))
+		c.Problem("%s lacks %s", bucket, fault.Quoted(key))
 	}
 	if bucket == certThingsBucket {
 		c.attachments()
@@ -137,7 +137,7 @@ func (c *checker) index(bucket, first, second string) error {
 func (c *checker) attachments() {
 	for _, id := range slices.Sorted(maps.Keys(c.things)) {
 		if n := c.things[id]; n != 0 {
-			c.Problem("certificate %s counts %d attachment(s) more than %s has", quote(id), n, certThingsBucket)
+			c.Problem("certificate %s counts %d attachment(s) more than %s has", fault.Quoted(id), n, certThingsBucket)
 		}
 	}
 }

@@ -107,7 +107,7 @@ func (u *LoggingUpdate) apply(l *Logging) {
 
 func (r *Registry) checkLogging(u LoggingUpdate) error {
 	if u.RoleARN != "" && !strings.HasPrefix(u.RoleARN, "arn:") {
-		return fault.New(fault.Invalid, "the roleArn %s is not an ARN", quote(u.RoleARN))
+		return fault.New(fault.Invalid, "the roleArn %s is not an ARN", fault.Quoted(u.RoleARN))
 	}
 	if u.DefaultLevel != "" {
 		if err := checkLogLevel(u.DefaultLevel); err != nil {
@@ -129,7 +129,7 @@ func (r *Registry) checkLogging(u LoggingUpdate) error {
 
 func (r *Registry) checkLogEvent(e LogEvent) error {
 	if !slices.Contains(r.cfg.LogEventTypes, e.Type) {
-		return fault.New(fault.Invalid, "there are no log entries of type %s here", quote(e.Type)).
+		return fault.New(fault.Invalid, "there are no log entries of type %s here", fault.Quoted(e.Type)).
 			WithRemedy("use one of %s", strings.Join(r.cfg.LogEventTypes, ", "))
 	}
 	if e.Destination != "" {
@@ -147,7 +147,7 @@ func checkLogLevel(l LogLevel) error {
 	case LogDebug, LogInfo, LogWarn, LogError, LogDisabled:
 		return nil
 	}
-	return fault.New(fault.Invalid, "%s is not a log level", quote(string(l))).WithRemedy("use DEBUG, INFO, WARN, ERROR or DISABLED")
+	return fault.New(fault.Invalid, "%s is not a log level", fault.Quoted(string(l))).WithRemedy("use DEBUG, INFO, WARN, ERROR or DISABLED")
 }
 
 func (r *Registry) loadLogging(ctx context.Context) (*Logging, uint64, error) {

@@ -55,7 +55,7 @@ func (r *Registry) ListPolicyPrincipals(ctx context.Context, name string, p Page
 // principalOf is certificateOf for calls in which a thing group is a mistake of the caller's.
 func (r *Registry) principalOf(principal string) (id string, err error) {
 	if t, err := r.targetOf(principal); err == nil && t.kind == groupKind {
-		return "", fault.New(fault.Invalid, "%s is a thing group, not a certificate", quote(principal)).
+		return "", fault.New(fault.Invalid, "%s is a thing group, not a certificate", fault.Quoted(principal)).
 			WithRemedy("use AttachPolicy, DetachPolicy and ListAttachedPolicies for thing groups")
 	}
 	return r.certificateOf(principal)
