@@ -51,7 +51,7 @@ func parseQueryForm(text string) (queryForm, error) {
 	return f, nil
 }
 
-func invalid(format string, args ...any) error {
+func invalid(format string, args ...any) *fault.Error {
 	return fault.Wrap(fault.Invalid, iam.ErrValidation, format, args...)
 }
 

@@ -29,8 +29,8 @@ func (r *Registry) certificateOf(principal string) (string, error) {
 	}
 	id, ok := strings.CutPrefix(resource, "cert/")
 	if !ok {
-		return "", fault.New(fault.Unsupported, "%s is not a certificate; only certificates can be principals, and targets beside thing groups", fault.Quoted(principal)).
-			WithRemedy("see docs/compatibility.md")
+		return "", fault.New(fault.Invalid, "%s is not a certificate", fault.Quoted(principal)).
+			WithRemedy("principals are certificates, targets of policies certificates and thing groups: %s, %s", r.ARN("cert/<64 hex digits>"), r.ARN("thinggroup/<name>"))
 	}
 	if err := certificateID.check(id); err != nil {
 		return "", err

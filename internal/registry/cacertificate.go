@@ -134,7 +134,7 @@ func (r *Registry) loadCA(ctx context.Context, id string) (*CACertificate, uint6
 	}
 	ca, rev, err := documents.Load[CACertificate](ctx, r.cfg.Store, caCertificatesBucket, strings.ToLower(id))
 	if fault.Is(err, fault.NotFound) {
-		return nil, 0, fault.New(fault.NotFound, "CA certificate %s not found", id)
+		return nil, 0, notFound("CA certificate", id, "list-ca-certificates")
 	}
 	return ca, rev, err
 }

@@ -2,8 +2,10 @@ package registry
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/fault"
@@ -57,7 +59,8 @@ func (r *Registry) DescribeEventConfigurations(ctx context.Context) (*EventConfi
 func (r *Registry) UpdateEventConfigurations(ctx context.Context, changes map[EventType]bool) error {
 	for t := range changes {
 		if !slices.Contains(EventTypes(), t) {
-			return fault.New(fault.Invalid, "%s is not an event type", fault.Quoted(string(t))).WithRemedy("use one of %s", EventTypes())
+			return fault.New(fault.Invalid, "%s is not an event type", fault.Quoted(string(t))).
+				WithRemedy("use one of %s", strings.Trim(fmt.Sprint(EventTypes()), "[]"))
 		}
 	}
 	if len(changes) == 0 {

@@ -302,5 +302,6 @@ func (s *Signature) checkService(services []string) error {
 	if len(services) == 0 {
 		return fault.New(fault.Internal, "sigv4: no service was named")
 	}
-	return refuse(ErrScope, "Credential should be scoped to correct service: '%s'. It is scoped to %s", strings.Join(services, "' or '"), fault.Quoted(s.Service))
+	return refuse(ErrScope, "Credential should be scoped to correct service: '%s'. It is scoped to %s", strings.Join(services, "' or '"), fault.Quoted(s.Service)).
+		WithRemedy("a call of another service goes to AWS: not to this endpoint URL")
 }
