@@ -95,7 +95,9 @@ func (s *Stacks) reviewed(ctx context.Context, n NewChangeSet) (*Stack, uint64, 
 		if err := checkName("stackName", n.Stack); err != nil {
 			return nil, 0, nil, err
 		}
-		st = s.newStack(n.Stack)
+		if st, err = s.newStack(ctx, n.Stack); err != nil {
+			return nil, 0, nil, err
+		}
 		r := s.record(st, "")
 		r.stackIs(ReviewInProgress, "User Initiated")
 		return st, 0, r.ops(), nil

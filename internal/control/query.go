@@ -20,8 +20,8 @@ type QueryConfig struct {
 	Log *slog.Logger // refusals and failures inside, each with its request id; nowhere when nil
 }
 
-// Query serves AWS's Query protocol: STS, IAM and CloudFormation as forms in, XML out, all on one path. It needs an awsapi.Caller in the
-// request's context; one without an Identity is the root of the admin socket.
+// Query serves AWS's Query protocol: STS, IAM and CloudFormation as forms in, XML out, all on one path. It needs an
+// awsapi.Caller in the request's context; one without an Identity is the root of the admin socket.
 type Query struct {
 	cfg        QueryConfig
 	operations map[queryName]*queryOperation

@@ -20,7 +20,7 @@ const attachedTo = "attached"
 // nothing if the index is what the documents say. It is kept as a sum of hashes.
 func (c *checker) imply(index, key string, times int) {
 	if c.exact == nil {
-		c.sums[index] += maphash.String(c.seed, key) * uint64(times) //nolint:gosec // -1 takes away: sums wrap around
+		c.sums[index] += maphash.String(c.seed, key) * uint64(times) // sums wrap around: -1 takes away
 		return
 	}
 	left, looked := c.exact[index]
