@@ -2,10 +2,8 @@ package registry
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/fault"
@@ -60,7 +58,7 @@ func (r *Registry) UpdateEventConfigurations(ctx context.Context, changes map[Ev
 	for t := range changes {
 		if !slices.Contains(EventTypes(), t) {
 			return fault.New(fault.Invalid, "%s is not an event type", fault.Quoted(string(t))).
-				WithRemedy("use one of %s", strings.Trim(fmt.Sprint(EventTypes()), "[]"))
+				WithRemedy("use one of %s", oneOf(EventTypes()))
 		}
 	}
 	if len(changes) == 0 {

@@ -130,7 +130,7 @@ func (r *Registry) checkLogging(u LoggingUpdate) error {
 func (r *Registry) checkLogEvent(e LogEvent) error {
 	if !slices.Contains(r.cfg.LogEventTypes, e.Type) {
 		return fault.New(fault.Invalid, "there are no log entries of type %s here", fault.Quoted(e.Type)).
-			WithRemedy("use one of %s", strings.Join(r.cfg.LogEventTypes, ", "))
+			WithRemedy("use one of %s", oneOf(r.cfg.LogEventTypes))
 	}
 	if e.Destination != "" {
 		return fault.New(fault.Unsupported, "log destinations are not implemented by Thingwire: there is one journal").

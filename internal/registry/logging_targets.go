@@ -117,7 +117,7 @@ func (r *Registry) ListLogLevels(ctx context.Context, of LogTargetType, p Page) 
 var logTargetTypes = []LogTargetType{LogDefault, LogThingGroup, LogClientID, LogSourceIP, LogPrincipalID}
 
 func (t LogTargetType) unknown() error {
-	return fault.New(fault.Invalid, "%s is not a type of log targets", fault.Quoted(string(t))).WithRemedy("use one of %s", logTargetTypes)
+	return fault.New(fault.Invalid, "%s is not a type of log targets", fault.Quoted(string(t))).WithRemedy("use one of %s", oneOf(logTargetTypes))
 }
 
 // check refuses what no entry could match. An address takes the form that entries have.
