@@ -91,12 +91,14 @@ func (s *Stacks) reviewed(ctx context.Context, n NewChangeSet) (*Stack, uint64, 
 	st, rev, err := s.live(ctx, n.Stack)
 	switch {
 	case isNoStack(err) && !n.OfNew:
-		return nil, 0, nil, invalid("Stack [%s] does not exist", plain(n.Stack))
+		return nil, 0, nil, invalid("Stack [%s] does not exist", fault.Plain(n.Stack))
 	case isNoStack(err):
 		if err := checkName("stackName", n.Stack); err != nil {
 			return nil, 0, nil, err
 		}
-		st = s.newStack(n.Stack)
+		if st, err = s.newStack(ctx, n.Stack); err != nil {
+			return nil, 0, nil, err
+		}
 		r := s.record(st, "")
 		r.stackIs(ReviewInProgress, "User Initiated")
 		return st, 0, r.ops(), nil
@@ -169,7 +171,7 @@ func (s *Stacks) ChangeSets(ctx context.Context, st *Stack) ([]*ChangeSet, error
 
 // ChangeSet finds a change set by its name and its stack, or by its id alone.
 func (s *Stacks) ChangeSet(ctx context.Context, stack, nameOrID string) (*ChangeSet, error) {
-	notFound := refuse(fault.NotFound, ErrChangeSetNotFound, "ChangeSet [%s] does not exist", plain(nameOrID))
+	notFound := refuse(fault.NotFound, ErrChangeSetNotFound, "ChangeSet [%s] does not exist", fault.Plain(nameOrID))
 	var stacks []*Stack
 	switch {
 	case stack != "":

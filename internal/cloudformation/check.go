@@ -3,6 +3,8 @@ package cloudformation
 import (
 	"slices"
 	"strings"
+
+	"github.com/thingwire/thingwire/internal/fault"
 )
 
 // pseudoParameters are the names beginning with AWS:: that Ref and Fn::Sub know ("Pseudo parameters").
@@ -51,7 +53,7 @@ func (t *Template) checkResource(r *resource) error {
 		case slices.Contains(r.kind.absent, name):
 			return absent("the property %s of %s (resource %s)", name, r.kind.name, r.id)
 		default:
-			return invalid("Encountered unsupported property %s of %s (resource %s)", plain(name), r.kind.name, r.id).
+			return invalid("Encountered unsupported property %s of %s (resource %s)", fault.Plain(name), r.kind.name, r.id).
 				WithRemedy("known are %s", strings.Join(r.kind.properties, ", "))
 		}
 	}
@@ -66,7 +68,7 @@ func (t *Template) checkResource(r *resource) error {
 	}
 	for _, id := range r.after {
 		if t.resource(id) == nil {
-			return malformed("Unresolved resource dependencies [%s] in the Resources block of the template", plain(id))
+			return malformed("Unresolved resource dependencies [%s] in the Resources block of the template", fault.Plain(id))
 		}
 	}
 	if r.condition != "" {
@@ -139,7 +141,7 @@ func (k *checker) call(c call, n node) error {
 		}
 		return k.items(c.arg.items[1:])
 	}
-	return malformed("Unrecognized function %s%s", plain(c.name), n.where())
+	return malformed("Unrecognized function %s%s", fault.Plain(c.name), n.where())
 }
 
 func (k *checker) items(items []node) error {
@@ -201,10 +203,10 @@ func (k *checker) reference(name, attribute string) error {
 	}
 	r := k.t.resource(name)
 	if r == nil || k.inCondition {
-		return malformed("Unresolved resource dependencies [%s] in the %s block of the template", plain(name), k.at)
+		return malformed("Unresolved resource dependencies [%s] in the %s block of the template", fault.Plain(name), k.at)
 	}
 	if attribute != "" && !slices.Contains(r.kind.attributes, attribute) {
-		return malformed("Resource type %s does not support attribute {%s} (resource %s)", r.kind.name, plain(attribute), name)
+		return malformed("Resource type %s does not support attribute {%s} (resource %s)", r.kind.name, fault.Plain(attribute), name)
 	}
 	if k.by != nil && !slices.Contains(k.by.after, name) {
 		k.by.after = append(k.by.after, name)
@@ -214,7 +216,7 @@ func (k *checker) reference(name, attribute string) error {
 
 func (k *checker) conditionName(name string) error {
 	if _, ok := k.t.condition(name); !ok {
-		return malformed("Unresolved condition dependency %s in the %s block of the template", plain(name), k.at)
+		return malformed("Unresolved condition dependency %s in the %s block of the template", fault.Plain(name), k.at)
 	}
 	return nil
 }

@@ -57,7 +57,9 @@ func (s *Stacks) Create(ctx context.Context, may May, n NewStack) (stackID strin
 		case !isNoStack(err):
 			return err
 		}
-		st = s.newStack(n.Name)
+		if st, err = s.newStack(ctx, n.Name); err != nil {
+			return err
+		}
 		st.Capabilities, st.Protected, st.Timeout, st.CreateToken = n.Capabilities, n.Protected, n.Timeout, n.Token
 		st.DisableRollback = n.OnFailure == OnFailureNothing
 		ops, err := s.make(ctx, may, st, want, n.Template, n.OnFailure, n.Token)
@@ -171,7 +173,7 @@ func (s *Stacks) exports(ctx context.Context, st *Stack, before []Output) ([]sto
 		}
 		_, err := s.cfg.Store.Get(ctx, exportsBucket, o.Export)
 		if err == nil || has(st.Outputs[:i], o.Export) {
-			return nil, invalid("Export with name %s is already exported by another output or stack", plain(o.Export))
+			return nil, invalid("Export with name %s is already exported by another output or stack", fault.Plain(o.Export))
 		}
 		if !fault.Is(err, fault.NotFound) {
 			return nil, err

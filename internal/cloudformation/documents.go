@@ -152,7 +152,7 @@ func checkFormat(ctx context.Context, s store.Store) error {
 		return err
 	}
 	if err == nil && string(d.Value) != want {
-		return fault.New(fault.Unsupported, "the stacks in this store have format %s, this thingwire knows format %d", plain(string(d.Value)), format).
+		return fault.New(fault.Unsupported, "the stacks in this store have format %s, this thingwire knows format %d", fault.Plain(string(d.Value)), format).
 			WithRemedy("use the thingwire that wrote it, or a newer one")
 	}
 	return err

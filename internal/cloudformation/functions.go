@@ -3,6 +3,8 @@ package cloudformation
 import (
 	"slices"
 	"strings"
+
+	"github.com/thingwire/thingwire/internal/fault"
 )
 
 // The functions that templates may call, by their long names ("Intrinsic function reference").
@@ -53,7 +55,7 @@ func (n *node) asCall() (c call, ok bool, err error) {
 			continue
 		}
 		if len(n.names) > 1 {
-			return call{}, false, malformed("%s stands beside other keys%s", plain(name), n.where())
+			return call{}, false, malformed("%s stands beside other keys%s", fault.Plain(name), n.where())
 		}
 		return call{name, n.items[i]}, true, nil
 	}
@@ -93,13 +95,13 @@ func parseSub(text string) ([]subPart, error) {
 		}
 		name, after, closed := strings.Cut(rest, "}")
 		if !closed {
-			return nil, malformed("${%s has no closing brace in Fn::Sub", plain(rest))
+			return nil, malformed("${%s has no closing brace in Fn::Sub", fault.Plain(rest))
 		}
 		switch literal, escaped := strings.CutPrefix(name, "!"); {
 		case escaped:
 			parts = append(parts, subPart{literal: "${" + literal + "}"})
 		case name == "" || strings.ContainsAny(name, " ${\t\r\n"):
-			return nil, malformed("${%s} is no variable of Fn::Sub", plain(name))
+			return nil, malformed("${%s} is no variable of Fn::Sub", fault.Plain(name))
 		default:
 			parts = append(parts, subPart{name: name})
 		}

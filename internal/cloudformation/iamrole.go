@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/iam"
 )
 
@@ -55,7 +56,7 @@ func readRole(p node) (r role, err error) {
 		return r, err
 	}
 	if len(managed) > 0 {
-		return r, absent("the managed policy %s", plain(managed[0]))
+		return r, absent("the managed policy %s", fault.Plain(managed[0]))
 	}
 	if r.Tags, err = readTags(p); err != nil {
 		return r, err

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/thingwire/thingwire/internal/fault"
 )
 
 // Bounds of a template: CloudFormation quotas, and a depth that no template of people reaches.
@@ -80,7 +82,7 @@ func readTemplate(text string) (node, error) {
 // add puts a member into an object, once.
 func (n *node) add(name string, item node) error {
 	if slices.Contains(n.names, name) {
-		return malformed("%s is there twice%s", plain(name), item.where())
+		return malformed("%s is there twice%s", fault.Plain(name), item.where())
 	}
 	n.names = append(n.names, name)
 	n.items = append(n.items, item)

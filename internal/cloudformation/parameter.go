@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/thingwire/thingwire/internal/fault"
 )
 
 // maxParameterValue is the longest value of a parameter, in bytes: CloudFormation quotas.
@@ -41,7 +43,7 @@ func (p *Parameter) isList() bool { return p.Type == "CommaDelimitedList" || p.T
 // parseParameter reads one declaration ("Template parameters").
 func parseParameter(name string, n node) (*Parameter, error) {
 	if !alphanumeric(name, 255) {
-		return nil, malformed("Parameter name %s is non alphanumeric.", plain(name))
+		return nil, malformed("Parameter name %s is non alphanumeric.", fault.Plain(name))
 	}
 	if n.kind != kindObject {
 		return nil, malformed("Every Parameters object must contain a Type member%s", n.where())
@@ -74,7 +76,7 @@ func (p *Parameter) read(attribute string, n node) (err error) {
 		return nil
 	}
 	if n.kind != kindScalar {
-		return malformed("Parameter '%s': %s must be a string, is %s%s", p.Name, plain(attribute), n.kind, n.where())
+		return malformed("Parameter '%s': %s must be a string, is %s%s", p.Name, fault.Plain(attribute), n.kind, n.where())
 	}
 	switch attribute {
 	case "Type":
@@ -99,10 +101,10 @@ func (p *Parameter) read(attribute string, n node) (err error) {
 	case "MaxValue":
 		p.maxValue, err = decimal(n.text)
 	default:
-		return malformed("Invalid template parameter property '%s'%s", plain(attribute), n.where())
+		return malformed("Invalid template parameter property '%s'%s", fault.Plain(attribute), n.where())
 	}
 	if err != nil && !isRefusal(err) {
-		return malformed("Parameter '%s': %s %s cannot be read: %v", p.Name, attribute, plain(n.text), err)
+		return malformed("Parameter '%s': %s %s cannot be read: %v", p.Name, attribute, fault.Plain(n.text), err)
 	}
 	return err
 }
@@ -132,9 +134,9 @@ func (p *Parameter) readType(text string) error {
 		return nil
 	}
 	if strings.HasPrefix(text, "AWS::") || strings.HasPrefix(text, "List<AWS::") {
-		return absent("the parameter type %s", plain(text))
+		return absent("the parameter type %s", fault.Plain(text))
 	}
-	return malformed("Unrecognized parameter type: %s", plain(text))
+	return malformed("Unrecognized parameter type: %s", fault.Plain(text))
 }
 
 // check holds a value against the declaration. A value that is not to be shown is in no message.
@@ -224,7 +226,7 @@ func (t *Template) bind(given []Input, before map[string]string) (map[string]str
 	for _, in := range given {
 		p := t.parameter(in.Key)
 		if p == nil {
-			strange = append(strange, plain(in.Key))
+			strange = append(strange, fault.Plain(in.Key))
 			continue
 		}
 		if _, twice := values[in.Key]; twice {

@@ -1,9 +1,6 @@
 package cloudformation
 
 import (
-	"strconv"
-	"strings"
-
 	"github.com/thingwire/thingwire/internal/fault"
 )
 
@@ -44,16 +41,4 @@ func malformed(format string, args ...any) *fault.Error {
 // absent refuses what AWS has and Thingwire does not.
 func absent(format string, args ...any) *fault.Error {
 	return fault.New(fault.Unsupported, format+" is not implemented by Thingwire", args...).WithRemedy("see docs/compatibility.md")
-}
-
-// plain shows foreign text as it is where it is harmless, else quoted and cut.
-func plain(s string) string {
-	const longest = 200
-	if len(s) > longest {
-		s = strings.ToValidUTF8(s[:longest], "") + "…"
-	}
-	if q := strconv.Quote(s); q != `"`+s+`"` || s == "" {
-		return q
-	}
-	return s
 }

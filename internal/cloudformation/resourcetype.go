@@ -99,7 +99,7 @@ func objects(p node, name string, members ...string) ([]node, error) {
 		}
 		for _, member := range item.names {
 			if !slices.Contains(members, member) {
-				return nil, invalid("Encountered unsupported property %s in %s", plain(member), name)
+				return nil, invalid("Encountered unsupported property %s in %s", fault.Plain(member), name)
 			}
 		}
 		for _, member := range members {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/thingwire/thingwire/internal/fault"
 )
 
 // maxWork bounds what evaluating one template makes, in bytes of text and values together: Fn::Sub in Fn::Sub doubles
@@ -96,7 +98,7 @@ func (s *scope) call(c call) (node, error) {
 		}
 		return s.eval(c.arg.items[2])
 	}
-	return node{}, malformed("Unrecognized function %s", plain(c.name))
+	return node{}, malformed("Unrecognized function %s", fault.Plain(c.name))
 }
 
 func (s *scope) ref(name string) (node, error) {
@@ -119,7 +121,7 @@ func (s *scope) ref(name string) (node, error) {
 
 // missing is about a resource that its condition leaves out.
 func missing(id string) error {
-	return malformed("Unresolved resource dependencies [%s]: its condition leaves it out", plain(id))
+	return malformed("Unresolved resource dependencies [%s]: its condition leaves it out", fault.Plain(id))
 }
 
 func (s *scope) getAtt(id, attribute string) (node, error) {
@@ -149,7 +151,7 @@ func (s *scope) sub(arg node) (node, error) {
 				return node{}, err
 			}
 			if value.kind != kindScalar {
-				return node{}, invalid("Template error: ${%s} in Fn::Sub is %s, not a string", plain(p.name), value.kind)
+				return node{}, invalid("Template error: ${%s} in Fn::Sub is %s, not a string", fault.Plain(p.name), value.kind)
 			}
 			text = value.text
 		}
@@ -226,7 +228,7 @@ func (s *scope) selected(index, n node) (node, error) {
 	}
 	i, err := strconv.Atoi(at.text)
 	if err != nil || i < 0 || i >= len(texts) {
-		return node{}, invalid("Template error: Fn::Select cannot select nonexistent value at index %s", plain(at.text))
+		return node{}, invalid("Template error: Fn::Select cannot select nonexistent value at index %s", fault.Plain(at.text))
 	}
 	return scalar(texts[i]), nil
 }
@@ -235,13 +237,13 @@ func (s *scope) selected(index, n node) (node, error) {
 func (s *scope) holds(name string) (bool, error) {
 	if known, begun := s.conditions[name]; begun {
 		if known == nil {
-			return false, malformed("Circular dependency between conditions: [%s]", plain(name))
+			return false, malformed("Circular dependency between conditions: [%s]", fault.Plain(name))
 		}
 		return *known, nil
 	}
 	n, ok := s.t.condition(name)
 	if !ok {
-		return false, malformed("Unresolved condition dependency %s", plain(name))
+		return false, malformed("Unresolved condition dependency %s", fault.Plain(name))
 	}
 	s.conditions[name] = nil
 	yes, err := s.decide(n)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,7 +26,10 @@ type Config struct {
 }
 
 // Stacks makes, changes and removes stacks. It is safe for concurrent use and has no goroutines.
-type Stacks struct{ cfg Config }
+type Stacks struct {
+	cfg   Config
+	sweep atomic.Int64 // before this Unix time no deleted stack is due to be forgotten
+}
 
 // Open starts on a store.
 func Open(ctx context.Context, cfg Config) (*Stacks, error) {
@@ -35,7 +39,7 @@ func Open(ctx context.Context, cfg Config) (*Stacks, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Stacks{cfg}, checkFormat(ctx, cfg.Store)
+	return &Stacks{cfg: cfg}, checkFormat(ctx, cfg.Store)
 }
 
 // May asks the policies of whoever calls; its error is the refusal.
@@ -62,9 +66,24 @@ func (s *Stacks) pseudo(st *Stack) map[string]string {
 // uuidOf is the last part of a stack's id.
 func uuidOf(stackID string) string { return stackID[strings.LastIndexByte(stackID, '/')+1:] }
 
+// maxStacks is how many stacks there are at most: CloudFormation quotas. Those that are made at the same moment may be
+// some more.
+const maxStacks = 2000
+
 // newStack makes the document of a stack.
-func (s *Stacks) newStack(name string) *Stack {
-	return &Stack{Name: name, ID: s.arn("stack/" + name + "/" + uuid.NewString()), Created: s.now()}
+func (s *Stacks) newStack(ctx context.Context, name string) (*Stack, error) {
+	n := 0
+	for _, err := range s.cfg.Store.List(ctx, idsBucket, "", "", 0) {
+		if err != nil {
+			return nil, err
+		}
+		n++
+	}
+	if n >= maxStacks {
+		return nil, refuse(fault.Throttled, ErrLimitExceeded, "Limit for stack has been exceeded: there are %d", n).
+			WithRemedy("delete one first: aws cloudformation list-stacks, delete-stack")
+	}
+	return &Stack{Name: name, ID: s.arn("stack/" + name + "/" + uuid.NewString()), Created: s.now()}, nil
 }
 
 // checkName holds the name of a stack or a change set against its pattern (API reference, CreateStack).
@@ -73,7 +92,7 @@ func checkName(what, name string) error {
 	ok = ok && alphanumeric(strings.ReplaceAll(name, "-", "0"), 128)
 	if !ok {
 		return invalid("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: "+
-			"Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", plain(name), what)
+			"Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", fault.Plain(name), what)
 	}
 	return nil
 }
@@ -88,7 +107,7 @@ func CheckStack(nameOrID string) error {
 
 // noStack is in the words that tools look for.
 func noStack(name string) error {
-	return invalid("Stack with id %s does not exist", plain(name))
+	return invalid("Stack with id %s does not exist", fault.Plain(name))
 }
 
 // isNoStack reports whether an error is noStack: its code says nothing.

@@ -3,13 +3,17 @@ package cloudformation
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/iam"
+	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
 // A stack with a role, a policy on it and on a user, from its making to its end.
@@ -84,6 +88,22 @@ func TestLifeOfAStack(t *testing.T) {
 	w.must(w.Delete(ctx, everything, w.create(NewStack{Name: "x", Template: resources(`"A":` + roleText(""))}).ID, "", nil))
 	want(t, second(w.Find(ctx, st.ID)), ErrValidation, "does not exist")
 	w.sound()
+}
+
+// There is room for so many stacks and no more, also for those that a change set would make.
+func TestTooManyStacks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	text := resources(`"A":` + roleText(""))
+	for i := range maxStacks - 1 {
+		w.must(documents.Commit(w.store, documents.Put(idsBucket, uuid.NewString(), idDoc{"s" + strconv.Itoa(i)}, documents.Absent)))
+	}
+	st := w.create(NewStack{Name: "last", Template: text})
+	want(t, second(w.Create(ctx, everything, NewStack{Name: "more", Template: text, Capabilities: []string{"CAPABILITY_IAM"}})), ErrLimitExceeded, "there are 2000")
+	want(t, second(w.CreateChangeSet(ctx, NewChangeSet{Name: "c", Stack: "more", OfNew: true, Template: text, Capabilities: []string{"CAPABILITY_IAM"}})), ErrLimitExceeded, "there are 2000")
+	w.must(w.Delete(ctx, everything, st.ID, "", nil))
+	w.create(NewStack{Name: "more", Template: text})
 }
 
 // Stacks that cannot be made leave nothing, and say why.

@@ -77,7 +77,7 @@ func (t *Template) section(name string, n node) error {
 	switch name {
 	case "AWSTemplateFormatVersion":
 		if n.kind != kindScalar || n.text != templateVersion {
-			return malformed("Template format version not supported: %s", plain(n.text))
+			return malformed("Template format version not supported: %s", fault.Plain(n.text))
 		}
 		t.Version = n.text
 		return nil
@@ -100,7 +100,7 @@ func (t *Template) section(name string, n node) error {
 	case "Mappings", "Transform", "Rules", "Hooks":
 		return absent("the template section %s", name)
 	}
-	return malformed("Invalid template property or properties [%s]", plain(name))
+	return malformed("Invalid template property or properties [%s]", fault.Plain(name))
 }
 
 // each calls add with every member of a section.
@@ -133,7 +133,7 @@ func (t *Template) addParameter(name string, n node) error {
 
 func (t *Template) addCondition(name string, n node) error {
 	if !alphanumeric(name, 255) {
-		return malformed("Condition name %s is non alphanumeric.", plain(name))
+		return malformed("Condition name %s is non alphanumeric.", fault.Plain(name))
 	}
 	t.conditions = append(t.conditions, namedNode{name, n})
 	return nil
@@ -141,7 +141,7 @@ func (t *Template) addCondition(name string, n node) error {
 
 func (t *Template) addResource(id string, n node) error {
 	if !alphanumeric(id, 255) {
-		return malformed("Resource name %s is non alphanumeric.", plain(id))
+		return malformed("Resource name %s is non alphanumeric.", fault.Plain(id))
 	}
 	if n.kind != kindObject {
 		return malformed("Every Resources object must contain a Type member%s", n.where())
@@ -189,17 +189,17 @@ func (r *resource) read(attribute string, n node) error {
 		case "Retain":
 			r.retain = true
 		default:
-			return malformed("Unrecognized DeletionPolicy %s for resource %s", plain(n.text), r.id)
+			return malformed("Unrecognized DeletionPolicy %s for resource %s", fault.Plain(n.text), r.id)
 		}
 	case "UpdateReplacePolicy":
 		if n.text != "Delete" {
-			return absent("the UpdateReplacePolicy %s", plain(n.text))
+			return absent("the UpdateReplacePolicy %s", fault.Plain(n.text))
 		}
 	case "Metadata":
 	case "CreationPolicy", "UpdatePolicy":
 		return absent("the resource attribute %s", attribute)
 	default:
-		return malformed("Invalid template resource property '%s'", plain(attribute))
+		return malformed("Invalid template resource property '%s'", fault.Plain(attribute))
 	}
 	return nil
 }
@@ -213,15 +213,15 @@ func (r *resource) readType(n node) error {
 	}
 	for _, service := range []string{"AWS::", "Alexa::", "Custom::"} {
 		if strings.HasPrefix(n.text, service) {
-			return absent("the resource type %s (resource %s)", plain(n.text), r.id)
+			return absent("the resource type %s (resource %s)", fault.Plain(n.text), r.id)
 		}
 	}
-	return malformed("Unrecognized resource types: [%s]", plain(n.text))
+	return malformed("Unrecognized resource types: [%s]", fault.Plain(n.text))
 }
 
 func (t *Template) addOutput(key string, n node) error {
 	if !alphanumeric(key, 255) {
-		return malformed("Output name %s is non alphanumeric.", plain(key))
+		return malformed("Output name %s is non alphanumeric.", fault.Plain(key))
 	}
 	o := &output{key: key}
 	if n.kind != kindObject {
@@ -243,7 +243,7 @@ func (t *Template) addOutput(key string, n node) error {
 			}
 			o.export = name
 		default:
-			return malformed("Invalid template output property '%s'", plain(attribute))
+			return malformed("Invalid template output property '%s'", fault.Plain(attribute))
 		}
 	}
 	if o.value.kind == kindNone {
@@ -307,7 +307,7 @@ func (t *Template) acknowledged(capabilities []string) error {
 	for _, c := range capabilities {
 		if c != CapabilityIAM && c != CapabilityNamedIAM && c != "CAPABILITY_AUTO_EXPAND" {
 			return invalid("1 validation error detected: Value '[%s]' at 'capabilities' failed to satisfy constraint: Member must satisfy enum value set: "+
-				"[CAPABILITY_NAMED_IAM, CAPABILITY_IAM, CAPABILITY_AUTO_EXPAND]", plain(c))
+				"[CAPABILITY_NAMED_IAM, CAPABILITY_IAM, CAPABILITY_AUTO_EXPAND]", fault.Plain(c))
 		}
 	}
 	needed, _ := t.Capability()

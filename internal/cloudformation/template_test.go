@@ -221,7 +221,7 @@ func TestFunctions(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := (&Stacks{Config{Account: account, Region: "eu-west-1"}})
+			s := (&Stacks{cfg: Config{Account: account, Region: "eu-west-1"}})
 			a := &applier{record: &record{stack: &Stack{Name: "st"}}, want: desired{template: template}}
 			a.scope = template.scope(values, s.pseudo(a.stack))
 			a.scope.made["A"] = made{"physical", map[string]string{"Arn": "the:arn", "RoleId": "AROA"}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/iam"
 	"github.com/thingwire/thingwire/internal/store"
 	"github.com/thingwire/thingwire/internal/store/documents"
@@ -28,7 +29,7 @@ func (s *Stacks) Update(ctx context.Context, may May, u Update) (stackID string,
 	err = retry(func() error {
 		st, rev, err := s.live(ctx, u.Stack)
 		if isNoStack(err) {
-			return invalid("Stack [%s] does not exist", plain(u.Stack))
+			return invalid("Stack [%s] does not exist", fault.Plain(u.Stack))
 		}
 		if err != nil {
 			return err
@@ -123,7 +124,7 @@ func (s *Stacks) Protect(ctx context.Context, nameOrID string, protected bool) (
 	err = retry(func() error {
 		st, rev, err := s.live(ctx, nameOrID)
 		if isNoStack(err) {
-			return invalid("Stack [%s] does not exist", plain(nameOrID))
+			return invalid("Stack [%s] does not exist", fault.Plain(nameOrID))
 		}
 		if err != nil {
 			return err
@@ -206,9 +207,15 @@ func (s *Stacks) demolish(ctx context.Context, may May, st *Stack, token string,
 	return slices.Concat(w.iam.Ops(), ops, sets, r.ops()), nil
 }
 
-// forgotten removes what was deleted long ago, a few stacks at a time.
+// forgotten removes what was deleted long ago, a few stacks at a time. It looks through the deleted stacks only when one
+// is due.
 func (s *Stacks) forgotten(ctx context.Context) ([]store.DocOp, error) {
 	const atOnce = 10
+	now := s.now()
+	if now.Unix() < s.sweep.Load() {
+		return nil, nil
+	}
+	next := now.Add(keepGone) // of one that is deleted from now on
 	var ops []store.DocOp
 	stacks := 0
 	for d, err := range s.cfg.Store.List(ctx, goneBucket, "", "", 0) {
@@ -216,8 +223,14 @@ func (s *Stacks) forgotten(ctx context.Context) ([]store.DocOp, error) {
 			return nil, err
 		}
 		st, err := documents.Decode[Stack](goneBucket, d)
-		if err != nil || s.now().Sub(st.Deleted) < keepGone {
+		if err != nil {
 			continue // Check tells of what cannot be read
+		}
+		if due := st.Deleted.Add(keepGone); due.After(now) {
+			if due.Before(next) {
+				next = due
+			}
+			continue
 		}
 		if stacks++; stacks > atOnce {
 			break
@@ -226,6 +239,9 @@ func (s *Stacks) forgotten(ctx context.Context) ([]store.DocOp, error) {
 		for n := range st.Events {
 			ops = append(ops, documents.Remove(eventsBucket, eventKey(d.Key, n), store.Condition{}))
 		}
+	}
+	if stacks == 0 {
+		s.sweep.Store(next.Unix())
 	}
 	return ops, nil
 }

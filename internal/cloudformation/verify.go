@@ -32,7 +32,7 @@ func (c *verifier) format() error {
 		return nil
 	}
 	if err == nil && string(d.Value) != strconv.Itoa(format) {
-		c.Problem("the stacks have format %s, this thingwire knows format %d", plain(string(d.Value)), format)
+		c.Problem("the stacks have format %s, this thingwire knows format %d", fault.Plain(string(d.Value)), format)
 	}
 	return err
 }
@@ -45,17 +45,17 @@ func (c *verifier) stacks() error {
 			return
 		}
 		if st.Name != d.Key {
-			c.Problem("stack %s says that it is %s", plain(d.Key), plain(st.Name))
+			c.Problem("stack %s says that it is %s", fault.Plain(d.Key), fault.Plain(st.Name))
 		}
 		c.ids[uuidOf(st.ID)] = st.Name
 		if st.Template != "" {
 			if _, err := ParseTemplate(st.Template); err != nil {
-				c.Problem("the template of stack %s cannot be read: %s", plain(st.Name), err)
+				c.Problem("the template of stack %s cannot be read: %s", fault.Plain(st.Name), err)
 			}
 		}
 		for _, r := range st.Resources {
 			if _, err := readJSON([]byte(r.Properties)); err != nil || resourceTypes[r.Type] == nil {
-				c.Problem("resource %s of stack %s is a %s that cannot be read", plain(r.LogicalID), plain(st.Name), plain(r.Type))
+				c.Problem("resource %s of stack %s is a %s that cannot be read", fault.Plain(r.LogicalID), fault.Plain(st.Name), fault.Plain(r.Type))
 			}
 		}
 	})
@@ -77,7 +77,7 @@ func (c *verifier) below() error {
 		if err != nil {
 			c.Problem("%s", err)
 		} else if c.ids[d.Key] != id.Name {
-			c.Problem("the id %s leads to stack %s, which has another one", plain(d.Key), plain(id.Name))
+			c.Problem("the id %s leads to stack %s, which has another one", fault.Plain(d.Key), fault.Plain(id.Name))
 		}
 	}); err != nil {
 		return err
@@ -91,7 +91,7 @@ func (c *verifier) below() error {
 				c.Problem("%s", err)
 			}
 			if owner := d.Key[:min(len(d.Key), 36)]; !known(c.ids, owner) {
-				c.Problem("%s of %s belongs to no stack", plain(d.Key), bucket)
+				c.Problem("%s of %s belongs to no stack", fault.Plain(d.Key), bucket)
 			}
 		}); err != nil {
 			return err

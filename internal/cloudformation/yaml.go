@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/thingwire/thingwire/internal/fault"
 )
 
 // readYAML reads a template that is YAML.
@@ -98,7 +100,7 @@ func shortForm(tag string, n node) (node, error) {
 		}
 	}
 	if !isFunction("Fn::" + tag) {
-		return node{}, malformed("the tag !%s is unknown%s", plain(tag), n.where())
+		return node{}, malformed("the tag !%s is unknown%s", fault.Plain(tag), n.where())
 	}
 	return single("Fn::"+tag, n), nil
 }

@@ -23,7 +23,7 @@ type authInfo struct {
 func (a authInfo) question() (registry.Question, error) {
 	q := registry.Question{Action: actionOf[a.ActionType], Resources: a.Resources}
 	if q.Action == "" {
-		return q, fault.New(fault.Invalid, "%q is not an actionType", shortened(a.ActionType)).WithRemedy("use PUBLISH, SUBSCRIBE, RECEIVE or CONNECT")
+		return q, fault.New(fault.Invalid, "%q is not an actionType", fault.Shortened(a.ActionType)).WithRemedy("use PUBLISH, SUBSCRIBE, RECEIVE or CONNECT")
 	}
 	if len(a.Resources) == 0 {
 		return q, fault.New(fault.Invalid, "an authInfo has no resources")

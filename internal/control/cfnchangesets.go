@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/thingwire/thingwire/internal/cloudformation"
+	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/iam"
 )
 
@@ -21,7 +22,7 @@ func createChangeSet(c *queryCall) (_ any, err error) {
 		n.OfNew = true
 	case "", "UPDATE":
 	default:
-		return nil, invalid("changeSetType is %q, CREATE and UPDATE are allowed here", shortened(kind))
+		return nil, invalid("changeSetType is %q, CREATE and UPDATE are allowed here", fault.Shortened(kind))
 	}
 	if n.Template, err = c.previousOr(); err != nil {
 		return nil, err

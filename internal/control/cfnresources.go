@@ -105,7 +105,7 @@ func (c *queryCall) stackWith(physicalID string) (*cloudformation.Stack, error) 
 			return st, nil
 		}
 	}
-	return nil, fault.Wrap(fault.Invalid, cloudformation.ErrValidation, "Stack for %s does not exist", shortened(physicalID))
+	return nil, fault.Wrap(fault.Invalid, cloudformation.ErrValidation, "Stack for %s does not exist", fault.Shortened(physicalID))
 }
 
 func describeStackResource(c *queryCall) (any, error) {
@@ -124,7 +124,7 @@ func describeStackResource(c *queryCall) (any, error) {
 			return struct{ StackResourceDetail resourceMember }{m}, nil
 		}
 	}
-	return nil, fault.Wrap(fault.Invalid, cloudformation.ErrValidation, "Resource %s does not exist for stack %s", shortened(logical), st.Name)
+	return nil, fault.Wrap(fault.Invalid, cloudformation.ErrValidation, "Resource %s does not exist for stack %s", fault.Shortened(logical), st.Name)
 }
 
 func listStackResources(c *queryCall) (any, error) {

@@ -105,7 +105,7 @@ func (c *queryCall) inputs() ([]cloudformation.Input, error) {
 func (c *queryCall) requestToken() (string, error) {
 	token, given := c.form.optional("ClientRequestToken")
 	if given && !requestToken.MatchString(token) {
-		return "", invalid("clientRequestToken %q is none: 1 to 128 letters, digits and hyphens, no hyphen first", shortened(token))
+		return "", invalid("clientRequestToken %q is none: 1 to 128 letters, digits and hyphens, no hyphen first", fault.Shortened(token))
 	}
 	return token, nil
 }
@@ -120,7 +120,7 @@ func (f queryForm) flag(name string) (bool, error) {
 	case v == "true":
 		return true, nil
 	default:
-		return false, invalid("%s is %q, true and false are allowed", lowerFirst(name), shortened(v))
+		return false, invalid("%s is %q, true and false are allowed", lowerFirst(name), fault.Shortened(v))
 	}
 }
 
@@ -215,7 +215,7 @@ func (c *queryCall) onFailure() (cloudformation.OnFailure, error) {
 	case choice == cloudformation.OnFailureRollback, choice == cloudformation.OnFailureNothing, choice == cloudformation.OnFailureDeleteAll:
 		return choice, nil
 	}
-	return "", invalid("onFailure is %q, DO_NOTHING, ROLLBACK and DELETE are allowed", shortened(text))
+	return "", invalid("onFailure is %q, DO_NOTHING, ROLLBACK and DELETE are allowed", fault.Shortened(text))
 }
 
 func updateStack(c *queryCall) (_ any, err error) {
@@ -255,9 +255,9 @@ func deleteStack(c *queryCall) (any, error) {
 	case "", "STANDARD":
 	default:
 		if mode != "FORCE_DELETE_STACK" {
-			return nil, invalid("deletionMode is %q, STANDARD and FORCE_DELETE_STACK are allowed", shortened(mode))
+			return nil, invalid("deletionMode is %q, STANDARD and FORCE_DELETE_STACK are allowed", fault.Shortened(mode))
 		}
-		return nil, fault.New(fault.Unsupported, "the DeletionMode %s is not implemented by Thingwire", shortened(mode)).WithRemedy("leave it out")
+		return nil, fault.New(fault.Unsupported, "the DeletionMode %s is not implemented by Thingwire", fault.Shortened(mode)).WithRemedy("leave it out")
 	}
 	return nil, c.stacks().Delete(c.Context(), c.may, c.stack, token, retain)
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"github.com/thingwire/thingwire/internal/cloudformation"
+	"github.com/thingwire/thingwire/internal/fault"
 )
 
 // getTemplate gives the text of a template back. Nothing transforms it: what was given is what is processed.
@@ -9,7 +10,7 @@ func getTemplate(c *queryCall) (any, error) {
 	switch stage := c.form["TemplateStage"]; stage {
 	case "", "Original", "Processed":
 	default:
-		return nil, invalid("templateStage is %q, Original and Processed are allowed", shortened(stage))
+		return nil, invalid("templateStage is %q, Original and Processed are allowed", fault.Shortened(stage))
 	}
 	text, err := c.templateText()
 	if err != nil {
@@ -73,18 +74,8 @@ type templateResult struct {
 }
 
 func validateTemplate(c *queryCall) (any, error) {
-	text, err := c.templateBody()
-	if err != nil {
-		return nil, err
-	}
-	t, err := cloudformation.ParseTemplate(text)
-	if err != nil {
-		return nil, err
-	}
-	capability, reason := t.Capability()
-	return templateResult{
-		Parameters: declarations(t, false), Description: t.Description, Capabilities: xmlList[string]{[]string{capability}}, CapabilitiesReason: reason,
-	}, nil
+	_, out, err := templateSummary(c.templateBody, false)
+	return out, err
 }
 
 func getTemplateSummary(c *queryCall) (any, error) {
@@ -92,17 +83,26 @@ func getTemplateSummary(c *queryCall) (any, error) {
 	if _, given := c.form.optional("TemplateBody"); !given && c.stack != "" {
 		read = c.templateText
 	}
-	text, err := read()
+	t, out, err := templateSummary(read, true)
 	if err != nil {
 		return nil, err
+	}
+	out.ResourceTypes, out.Version = &xmlList[string]{t.Types()}, t.Version
+	return out, nil
+}
+
+// templateSummary is what both operations say of a template; more is for its parameters.
+func templateSummary(read func() (string, error), more bool) (*cloudformation.Template, *templateResult, error) {
+	text, err := read()
+	if err != nil {
+		return nil, nil, err
 	}
 	t, err := cloudformation.ParseTemplate(text)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	capability, reason := t.Capability()
-	return templateResult{
-		Parameters: declarations(t, true), Description: t.Description, Capabilities: xmlList[string]{[]string{capability}}, CapabilitiesReason: reason,
-		ResourceTypes: &xmlList[string]{t.Types()}, Version: t.Version,
+	return t, &templateResult{
+		Parameters: declarations(t, more), Description: t.Description, Capabilities: xmlList[string]{[]string{capability}}, CapabilitiesReason: reason,
 	}, nil
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"github.com/thingwire/thingwire/internal/awsapi"
-	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/registry"
 	"github.com/thingwire/thingwire/internal/sigv4"
 )
@@ -48,21 +47,11 @@ func failureOf(err error, requestID string) *awsapi.Failure {
 func Refuse(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) {
 	id := awsapi.Begin(w)
 	f := failureOf(err, id)
-	note(log, r, id, f.Name, err)
+	awsapi.LogRefusal(log, r, id, f.Name, "", err)
 	f.Write(w)
 }
 
 // WriteFailure answers with an error in AWS's shape. Whoever calls it has written the error to the journal.
 func WriteFailure(w http.ResponseWriter, err error) {
 	failureOf(err, awsapi.Begin(w)).Write(w)
-}
-
-// note writes a refusal to the log: what the caller did wrong for its information, what went wrong inside as an error.
-func note(log *slog.Logger, r *http.Request, id, name string, err error) {
-	level := slog.LevelInfo
-	if fault.Is(err, fault.Internal) {
-		level = slog.LevelError
-	}
-	log.Log(r.Context(), level, "request refused", slog.String("request", id), slog.String("method", r.Method),
-		slog.String("path", r.URL.EscapedPath()), slog.String("error", name), slog.Any("err", err))
 }

@@ -216,19 +216,10 @@ func (c *call) named(kind, name, arn string) (string, error) {
 	}
 	other, ok := strings.CutPrefix(arn, c.arn(kind, ""))
 	if !ok {
-		return "", fault.New(fault.Invalid, "%q is not the ARN of a %s here", shortened(arn), kind).WithRemedy("it looks like %s", c.arn(kind, "<name>"))
+		return "", fault.New(fault.Invalid, "%q is not the ARN of a %s here", fault.Shortened(arn), kind).WithRemedy("it looks like %s", c.arn(kind, "<name>"))
 	}
 	if name != "" && name != other {
 		return "", fault.New(fault.Invalid, "the name and the ARN of the %s are not the same", kind)
 	}
 	return other, nil
-}
-
-// shortened keeps foreign text in an error within the reader's patience.
-func shortened(s string) string {
-	const longest = 200
-	if len(s) > longest {
-		return s[:longest] + "…"
-	}
-	return s
 }

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/iam"
 )
 
@@ -64,7 +65,7 @@ func updateAccessKey(c *queryCall) (any, error) {
 	case !given:
 		return nil, missing("Status")
 	case status != "Active" && status != "Inactive":
-		return nil, invalid("status is %q, Active and Inactive are allowed", shortened(status))
+		return nil, invalid("status is %q, Active and Inactive are allowed", fault.Shortened(status))
 	}
 	return nil, c.keys().SetAccessKeyActive(c.Context(), c.user, id, status == "Active")
 }
@@ -86,7 +87,7 @@ func (c *queryCall) accessKeyID() (string, error) {
 	case !given:
 		return "", missing("AccessKeyId")
 	case !keyID.MatchString(id):
-		return "", invalid("accessKeyId %q is no id of an access key: 16 to 128 letters and digits", shortened(id))
+		return "", invalid("accessKeyId %q is no id of an access key: 16 to 128 letters and digits", fault.Shortened(id))
 	}
 	return id, nil
 }

@@ -88,7 +88,7 @@ func listRoles(c *queryCall) (any, error) {
 	}
 	prefix, given := c.form.optional("PathPrefix")
 	if given && !pathPrefix.MatchString(prefix) {
-		return nil, invalid("pathPrefix %q is no path", shortened(prefix))
+		return nil, invalid("pathPrefix %q is no path", fault.Shortened(prefix))
 	}
 	roles, next, err := c.keys().ListRoles(c.Context(), prefix, page)
 	if err != nil {
@@ -183,7 +183,7 @@ func (c *queryCall) managedPolicy(words string) error {
 	case len(arn) < 20 || len(arn) > 2048:
 		return invalid("policyArn has %d characters, 20 to 2048 are allowed", len(arn))
 	}
-	return fault.Wrap(fault.NotFound, iam.ErrNoSuchEntity, words, shortened(arn)).
+	return fault.Wrap(fault.NotFound, iam.ErrNoSuchEntity, words, fault.Shortened(arn)).
 		WithRemedy("Thingwire has no managed policies, neither AWS's nor of your own: give the role an inline policy (PutRolePolicy)")
 }
 
@@ -214,7 +214,7 @@ func (c *queryCall) emptyPage() error {
 		return err
 	}
 	if prefix, given := c.form.optional("PathPrefix"); given && !pathPrefix.MatchString(prefix) {
-		return invalid("pathPrefix %q is no path", shortened(prefix))
+		return invalid("pathPrefix %q is no path", fault.Shortened(prefix))
 	}
 	_, err := c.keys().GetRole(c.Context(), c.role)
 	return err

@@ -28,7 +28,7 @@ func userOf(u *iam.User) userMember {
 
 func createUser(c *queryCall) (any, error) {
 	if path, given := c.form.optional("Path"); given && path != rootPath {
-		return nil, fault.New(fault.Unsupported, "the Path %q is not implemented by Thingwire", shortened(path)).
+		return nil, fault.New(fault.Unsupported, "the Path %q is not implemented by Thingwire", fault.Shortened(path)).
 			WithRemedy("leave it out: all users have the path /")
 	}
 	u, err := c.keys().CreateUser(c.Context(), c.user)
@@ -58,7 +58,7 @@ func listUsers(c *queryCall) (any, error) {
 	}
 	prefix, given := c.form.optional("PathPrefix")
 	if given && !pathPrefix.MatchString(prefix) {
-		return nil, invalid("pathPrefix %q is no path", shortened(prefix))
+		return nil, invalid("pathPrefix %q is no path", fault.Shortened(prefix))
 	}
 	out := struct {
 		Users xmlList[userMember]

@@ -91,7 +91,7 @@ func (c *call) readToken(name, token string) (string, error) {
 	data, err := base64.StdEncoding.DecodeString(token)
 	op, next, ok := strings.Cut(string(data), "\x00")
 	if err != nil || !ok || op != c.op.name || next == "" {
-		return "", fault.New(fault.Invalid, "%s was not given by %s", name, c.op.name)
+		return "", fault.New(fault.Invalid, "%s was not given by %s", name, c.op.name).WithRemedy("begin again without one")
 	}
 	return next, nil
 }

@@ -20,8 +20,8 @@ type QueryConfig struct {
 	Log *slog.Logger // refusals and failures inside, each with its request id; nowhere when nil
 }
 
-// Query serves AWS's Query protocol: STS, IAM and CloudFormation as forms in, XML out, all on one path. It needs an awsapi.Caller in the
-// request's context; one without an Identity is the root of the admin socket.
+// Query serves AWS's Query protocol: STS, IAM and CloudFormation as forms in, XML out, all on one path. It needs an
+// awsapi.Caller in the request's context; one without an Identity is the root of the admin socket.
 type Query struct {
 	cfg        QueryConfig
 	operations map[queryName]*queryOperation
@@ -216,12 +216,12 @@ func (c *queryCall) authorise(resource string) error {
 }
 
 func (q *Query) refuse(w http.ResponseWriter, r *http.Request, c *queryCall, err error) {
-	namespace := faultNamespace
+	namespace, operation := faultNamespace, ""
 	if c != nil {
-		namespace = c.op.service.namespace
+		namespace, operation = c.op.service.namespace, c.op.service.name+":"+c.op.name
 	}
 	id := awsapi.Begin(w)
-	note(q.cfg.Log, r, id, queryFailureOf(err, id).Name, err)
+	awsapi.LogRefusal(q.cfg.Log, r, id, queryFailureOf(err, id).Name, operation, err)
 	writeQueryFailure(w, namespace, err)
 }
 

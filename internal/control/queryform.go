@@ -22,14 +22,14 @@ func readQueryForm(w http.ResponseWriter, r *http.Request) (queryForm, error) {
 		return parseQueryForm(r.URL.RawQuery)
 	case http.MethodPost:
 	default:
-		return nil, fault.Wrap(fault.Invalid, errMalformedInput, "the method %s is not of the Query protocol", shortened(r.Method)).WithRemedy("use POST")
+		return nil, fault.Wrap(fault.Invalid, errMalformedInput, "the method %s is not of the Query protocol", fault.Shortened(r.Method)).WithRemedy("use POST")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		return nil, unreadable(err)
 	}
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
-		return nil, fault.Wrap(fault.Invalid, errMalformedInput, "the Content-Type is %q, not application/x-www-form-urlencoded", shortened(r.Header.Get("Content-Type"))).
+		return nil, fault.Wrap(fault.Invalid, errMalformedInput, "the Content-Type is %q, not application/x-www-form-urlencoded", fault.Shortened(r.Header.Get("Content-Type"))).
 			WithRemedy("send Action, Version and the members as a form")
 	}
 	return parseQueryForm(string(body))
@@ -44,14 +44,14 @@ func parseQueryForm(text string) (queryForm, error) {
 	f := make(queryForm, len(values))
 	for name, v := range values {
 		if len(v) > 1 {
-			return nil, invalid("the member %q comes %d times, once is allowed", shortened(name), len(v))
+			return nil, invalid("the member %q comes %d times, once is allowed", fault.Shortened(name), len(v))
 		}
 		f[name] = v[0]
 	}
 	return f, nil
 }
 
-func invalid(format string, args ...any) error {
+func invalid(format string, args ...any) *fault.Error {
 	return fault.Wrap(fault.Invalid, iam.ErrValidation, format, args...)
 }
 
@@ -88,7 +88,7 @@ func (f queryForm) number(name string, lowest, highest, usual int) (int, error) 
 	}
 	n, err := strconv.Atoi(v)
 	if err != nil {
-		return 0, invalid("%s is %q, which is not a number", lowerFirst(name), shortened(v))
+		return 0, invalid("%s is %q, which is not a number", lowerFirst(name), fault.Shortened(v))
 	}
 	if n < lowest || n > highest {
 		return 0, invalid("%s is %d, %d to %d are allowed", lowerFirst(name), n, lowest, highest)

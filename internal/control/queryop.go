@@ -178,5 +178,5 @@ func (q *Query) find(form queryForm, signed string) (*queryOperation, error) {
 	if version == "" {
 		version = "NO_VERSION_SPECIFIED"
 	}
-	return nil, fault.Wrap(fault.Invalid, errInvalidAction, "Could not find operation %s for version %s", shortened(action), shortened(version))
+	return nil, fault.Wrap(fault.Invalid, errInvalidAction, "Could not find operation %s for version %s", fault.Shortened(action), fault.Shortened(version))
 }

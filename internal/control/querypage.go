@@ -63,7 +63,7 @@ func (c *queryCall) readToken(member string) (string, error) {
 	data, err := base64.StdEncoding.DecodeString(marker)
 	op, next, ok := strings.Cut(string(data), "\x00")
 	if err != nil || !ok || op != c.op.name || next == "" {
-		return "", invalid("%s was not given by %s", lowerFirst(member), c.op.name)
+		return "", invalid("%s was not given by %s", lowerFirst(member), c.op.name).WithRemedy("begin again without one")
 	}
 	return next, nil
 }

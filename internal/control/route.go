@@ -80,11 +80,7 @@ func (rs routes) find(method, escapedPath string) (*operation, map[string]string
 }
 
 func notImplemented(what string) error {
-	const longest = 300
-	if len(what) > longest {
-		what = what[:longest] + "…"
-	}
-	return fault.New(fault.Unsupported, "%s is not implemented by Thingwire", what).WithRemedy("see docs/compatibility.md")
+	return fault.New(fault.Unsupported, "%s is not implemented by Thingwire", fault.Shortened(what)).WithRemedy("see docs/compatibility.md")
 }
 
 func (r *route) matches(segments []string) bool {

@@ -8,7 +8,7 @@ import (
 // listTagsForResource has no size of its pages: all tags are one, so no token is ever given.
 func listTagsForResource(c *call) (any, error) {
 	if c.query.Get("nextToken") != "" {
-		return nil, fault.New(fault.Invalid, "nextToken was not given by ListTagsForResource")
+		return nil, fault.New(fault.Invalid, "nextToken was not given by ListTagsForResource").WithRemedy("it has one page: leave it out")
 	}
 	tags, err := c.registry().ListTags(c.Context(), c.resourceArn())
 	if err != nil {

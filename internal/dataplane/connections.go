@@ -19,7 +19,7 @@ func (h *Handler) clientID(c *call) (string, error) {
 		return "", err
 	}
 	if id == "" || len(id) > h.limits.ClientID || id[0] == '$' || !utf8.ValidString(id) || strings.IndexByte(id, 0) >= 0 {
-		return "", fault.New(fault.Invalid, "%q is no client id", shortened(id)).
+		return "", fault.New(fault.Invalid, "%q is no client id", fault.Shortened(id)).
 			WithRemedy("a client id has 1 to %d bytes of UTF-8 and does not begin with $", h.limits.ClientID)
 	}
 	return id, nil

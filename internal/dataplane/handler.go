@@ -17,7 +17,7 @@ type Config struct {
 	Broker *broker.Broker
 	// Journal records every refusal; nil records nothing.
 	Journal *journal.Journal
-	Log     *slog.Logger // failures inside; nowhere when nil
+	Log     *slog.Logger // refusals and failures inside, each with its request id; nowhere when nil
 }
 
 // Handler serves the data plane. It must not sit behind an http.ServeMux: that one cleans paths, and topics may hold
@@ -86,17 +86,16 @@ func (c *call) by() *broker.Caller {
 	return broker.NewCaller(c.caller.Principal, "", c.caller.Policies, c.caller.Vars)
 }
 
-// refuse answers with the failure and writes it to the journal.
+// refuse answers with the failure and writes it to the journal, which counts a flood of them, and to the log, which has
+// the id of each.
 func (h *Handler) refuse(c *call, err error) {
-	if fault.Is(err, fault.Internal) {
-		h.log.ErrorContext(c.r.Context(), "data plane request failed", slog.String("request", c.id),
-			slog.String("method", c.r.Method), slog.String("operation", c.target.name()), slog.Any("err", err))
-	}
 	h.note(c, err)
 	if m, ok := errors.AsType[*methodError](err); ok {
 		c.w.Header()["Allow"] = []string{m.allowed}
 	}
-	failureOf(c.target.op, err, c.id).Write(c.w)
+	f := failureOf(c.target.op, err, c.id)
+	awsapi.LogRefusal(h.log, c.r, c.id, f.Name, c.target.name(), err)
+	f.Write(c.w)
 }
 
 // failureOf translates an error to what an operation answers.
@@ -120,8 +119,10 @@ func failureOf(op *operation, err error, id string) *awsapi.Failure {
 func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	c := call{w: w, r: r, id: awsapi.Begin(w)}
 	c.target, _ = find(r.Method, rawPath(r)) // the refusal there is comes before another one
+	f := failureOf(c.target.op, err, c.id)
 	if !fault.Is(err, fault.Unauthenticated) {
 		h.note(&c, err)
+		awsapi.LogRefusal(h.log, r, c.id, f.Name, c.target.name(), err)
 	}
-	failureOf(c.target.op, err, c.id).Write(w)
+	f.Write(w)
 }

@@ -16,7 +16,7 @@ func (h *Handler) note(c *call, err error) {
 	}
 	e := broker.Entry(journal.Entry{
 		EventType: journal.PublishIn, Protocol: "HTTP", LogLevel: journal.LevelError, TraceID: c.id,
-		PrincipalID: c.caller.Principal, Packet: c.r.Method, TopicName: shortened(c.topic),
+		PrincipalID: c.caller.Principal, Packet: c.r.Method, TopicName: fault.Shortened(c.topic),
 	}, err)
 	if fault.Is(err, fault.NotFound) {
 		e.LogLevel = journal.LevelWarn
@@ -41,7 +41,7 @@ func (c *call) noteTarget(e *journal.Entry) {
 	if err != nil {
 		label = c.target.label
 	}
-	label = shortened(label)
+	label = fault.Shortened(label)
 	switch e.EventType {
 	case journal.PublishIn:
 		e.TopicName, e.QoS = label, string('0'+rune(c.qos))

@@ -104,7 +104,7 @@ func errQuery(err error) error {
 }
 
 func errValue(name, value, want string) error {
-	return fault.New(fault.Invalid, "%s=%q is not %s", name, shortened(value), want).WithRemedy("give %s", want)
+	return fault.New(fault.Invalid, "%s=%q is not %s", name, fault.Shortened(value), want).WithRemedy("give %s", want)
 }
 
 func readQoS(q *parameters, name, value string) error {
@@ -150,7 +150,7 @@ func readContentType(q *parameters, name, value string) error {
 // checkText refuses what no string of MQTT may hold (MQTT 5, 1.5.4).
 func checkText(what, s string) error {
 	if !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
-		return fault.New(fault.Invalid, "%s %q is no text of MQTT", what, shortened(s)).WithRemedy("use UTF-8 without U+0000")
+		return fault.New(fault.Invalid, "%s %q is no text of MQTT", what, fault.Shortened(s)).WithRemedy("use UTF-8 without U+0000")
 	}
 	return nil
 }

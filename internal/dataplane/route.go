@@ -69,7 +69,7 @@ func (t *target) name() string {
 func find(method, path string) (target, error) {
 	ops, label := resolve(path)
 	if ops == nil {
-		return target{}, fault.New(fault.Unsupported, "the data plane has nothing at %s", shortened(path)).
+		return target{}, fault.New(fault.Unsupported, "the data plane has nothing at %s", fault.Shortened(path)).
 			WithRemedy("see docs/compatibility.md")
 	}
 	i := slices.IndexFunc(ops, func(op operation) bool { return op.method == method })
@@ -196,15 +196,6 @@ func wrongMethod(ops []operation, method string) error {
 		allowed = append(allowed, op.method)
 	}
 	m := &methodError{allowed: strings.Join(allowed, ", ")}
-	m.fault = fault.New(fault.Invalid, "%s is not a method of %s", shortened(method), ops[0].name).WithRemedy("use %s", m.allowed)
+	m.fault = fault.New(fault.Invalid, "%s is not a method of %s", fault.Shortened(method), ops[0].name).WithRemedy("use %s", m.allowed)
 	return m
-}
-
-// shortened keeps what a stranger sent from filling answers and journal.
-func shortened(s string) string {
-	const longest = 200
-	if len(s) > longest {
-		return strings.ToValidUTF8(s[:longest], "") + "…"
-	}
-	return s
 }

@@ -42,6 +42,7 @@ func (g *Gateway) refuseUpgrade(w http.ResponseWriter, r *http.Request, trace st
 		f.Status, f.Name = e.status, e.name
 		w.Header().Set(e.header, e.value)
 	}
+	awsapi.LogRefusal(g.log, r, trace, f.Name, "", err)
 	if r.ContentLength != 0 { // else the answer waits for a body that may never come
 		w.Header().Set("Connection", "close")
 	}

@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/thingwire/thingwire/internal/fault"
@@ -40,7 +41,7 @@ func (d *Directory) CreateAccessKey(ctx context.Context, user string) (AccessKey
 	err := d.changeUser(ctx, user, func(u *userDoc) ([]store.DocOp, error) {
 		if len(u.Keys) >= maxKeys {
 			return nil, refuse(fault.Throttled, ErrLimitExceeded, "Cannot exceed quota for AccessKeysPerUser: %d", maxKeys).
-				WithRemedy("delete one of %s", u.Keys)
+				WithRemedy("delete one of %s", strings.Join(u.Keys, ", "))
 		}
 		key, secret = d.newKey(u)
 		return []store.DocOp{documents.Put(keysBucket, key.ID, key, documents.Absent)}, nil

@@ -90,7 +90,7 @@ var (
 // check holds a call against STS API reference, AssumeRole.
 func (a *Assumption) check() error {
 	if !roleARN.MatchString(a.RoleARN) || len(a.RoleARN) > 2048 {
-		return refuse(fault.Invalid, ErrValidation, "%s is invalid", plain(a.RoleARN)).
+		return refuse(fault.Invalid, ErrValidation, "%s is invalid", fault.Plain(a.RoleARN)).
 			WithRemedy("a role's ARN is arn:aws:iam::123456789012:role/NAME")
 	}
 	if err := checkSessionName(a.SessionName); err != nil {

@@ -41,7 +41,7 @@ func (c *checker) format() error {
 	case fault.Is(err, fault.NotFound):
 		return nil
 	case err == nil && string(d.Value) != strconv.Itoa(format):
-		c.Problem("the access keys have format %s, this thingwire knows format %d", plain(string(d.Value)), format)
+		c.Problem("the access keys have format %s, this thingwire knows format %d", fault.Plain(string(d.Value)), format)
 	}
 	return err
 }
@@ -57,7 +57,7 @@ func (c *checker) allUsers() error {
 			continue
 		}
 		if userKey(u.Name) != d.Key {
-			c.Problem("user %s says that it is %s", plain(d.Key), plain(u.Name))
+			c.Problem("user %s says that it is %s", fault.Plain(d.Key), fault.Plain(u.Name))
 		}
 		c.users[u.ID] = u
 	}
@@ -73,12 +73,12 @@ func (c *checker) allRoles() error {
 			return
 		}
 		if roleKey(r.Name) != d.Key {
-			c.Problem("role %s says that it is %s", plain(d.Key), plain(r.Name))
+			c.Problem("role %s says that it is %s", fault.Plain(d.Key), fault.Plain(r.Name))
 		}
 		if _, err := r.trust(); err != nil {
 			c.Problem("%s", err)
 		}
-		if _, err := r.Policies.compile("role " + plain(r.Name)); err != nil {
+		if _, err := r.Policies.compile("role " + fault.Plain(r.Name)); err != nil {
 			c.Problem("%s", err)
 		}
 	})
@@ -101,19 +101,19 @@ func (c *checker) allKeys(key Key) error {
 		}
 		found[k.ID] = true
 		if u := c.users[k.UserID]; u == nil || !slices.Contains(u.Keys, k.ID) {
-			c.Problem("access key %s belongs to user %s, who does not have it", plain(k.ID), plain(k.User))
+			c.Problem("access key %s belongs to user %s, who does not have it", fault.Plain(k.ID), fault.Plain(k.User))
 		}
 		if key == (Key{}) {
 			continue
 		}
 		if _, err := secrets.open(k.Sealed, k.belongsTo()); err != nil {
-			c.Problem("the secret of access key %s cannot be opened: %s", plain(k.ID), err)
+			c.Problem("the secret of access key %s cannot be opened: %s", fault.Plain(k.ID), err)
 		}
 	}
 	for _, u := range c.users {
 		for _, id := range u.Keys {
 			if !found[id] {
-				c.Problem("user %s has access key %s, which is not there", plain(u.Name), plain(id))
+				c.Problem("user %s has access key %s, which is not there", fault.Plain(u.Name), fault.Plain(id))
 			}
 		}
 	}

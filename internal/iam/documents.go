@@ -80,7 +80,7 @@ func checkFormat(ctx context.Context, s store.Store) error {
 		return err
 	}
 	if string(d) != want {
-		return fault.New(fault.Unsupported, "the access keys in this store have format %s, this thingwire knows format %d", plain(string(d)), format).
+		return fault.New(fault.Unsupported, "the access keys in this store have format %s, this thingwire knows format %d", fault.Plain(string(d)), format).
 			WithRemedy("use the thingwire that wrote it, or a newer one")
 	}
 	return nil

@@ -28,7 +28,7 @@ const assumeOnly = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Actio
 // nowhere: each start makes another one. Errors are fault.Invalid for what is no other account.
 func (d *Directory) ForeignRoot(account string) (accessKeyID string, secret Secret, err error) {
 	if len(account) != 12 || account == d.cfg.Account {
-		return "", "", fault.New(fault.Invalid, "%s is not the number of another account than %s", plain(account), d.cfg.Account).
+		return "", "", fault.New(fault.Invalid, "%s is not the number of another account than %s", fault.Plain(account), d.cfg.Account).
 			WithRemedy("use twelve other digits")
 	}
 	document, err := policy.Parse([]byte(assumeOnly), policy.IAM)

@@ -124,7 +124,7 @@ func (d *Directory) read(ctx context.Context, id, token string) (known, error) {
 	case isSession(id):
 		return known{}, unknownKey("send the session token of %s (AWS_SESSION_TOKEN)", id)
 	}
-	return known{}, unknownKey("there is no access key %s here: see thingwire key list", plain(id))
+	return known{}, unknownKey("there is no access key %s here: see thingwire key list", fault.Plain(id))
 }
 
 func (d *Directory) readKey(ctx context.Context, id string) (known, error) {
@@ -160,7 +160,7 @@ func (d *Directory) principal(ctx context.Context, name, userID string) (*princi
 	clock := d.cache.now()
 	u, _, err := d.loadUser(ctx, name)
 	if fault.Is(err, fault.NotFound) || err == nil && u.ID != userID {
-		return nil, unknownKey("the user %s is gone", plain(name))
+		return nil, unknownKey("the user %s is gone", fault.Plain(name))
 	}
 	if err != nil {
 		return nil, err

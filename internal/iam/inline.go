@@ -8,7 +8,6 @@ import (
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/policy"
-	"github.com/thingwire/thingwire/internal/store"
 )
 
 // How much all inline policies of a user or a role hold together, without white space: IAM quotas.
@@ -97,7 +96,7 @@ func (ps inlinePolicies) names() []string {
 }
 
 func noPolicy(name, of string) error {
-	return refuse(fault.NotFound, ErrNoSuchEntity, "The %s policy with name %s cannot be found.", of, plain(name))
+	return refuse(fault.NotFound, ErrNoSuchEntity, "The %s policy with name %s cannot be found.", of, fault.Plain(name))
 }
 
 func (ps inlinePolicies) find(name string) (int, bool) {
@@ -131,9 +130,7 @@ func length(document string) int {
 
 // PutUserPolicy gives a user an inline policy. One of the same name is replaced.
 func (d *Directory) PutUserPolicy(ctx context.Context, user, name, document string) error {
-	return d.changeUser(ctx, user, func(u *userDoc) ([]store.DocOp, error) {
-		return nil, u.Policies.put(InlinePolicy{name, document}, maxUserInline, "user "+u.Name)
-	})
+	return d.change(ctx, func(c *Changes) error { return c.PutUserPolicy(user, name, document) })
 }
 
 // GetUserPolicy gives an inline policy.
@@ -156,7 +153,5 @@ func (d *Directory) ListUserPolicies(ctx context.Context, user string) ([]string
 
 // DeleteUserPolicy deletes an inline policy.
 func (d *Directory) DeleteUserPolicy(ctx context.Context, user, name string) error {
-	return d.changeUser(ctx, user, func(u *userDoc) ([]store.DocOp, error) {
-		return nil, u.Policies.remove(name, "user")
-	})
+	return d.change(ctx, func(c *Changes) error { return c.DeleteUserPolicy(user, name) })
 }

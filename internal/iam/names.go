@@ -20,7 +20,7 @@ const (
 // checkName holds a name against the pattern [\w+=,.@-]+ of the IAM API reference.
 func checkName(what, name string, longest int) error {
 	if name == "" || len(name) > longest {
-		return refuse(fault.Invalid, ErrValidation, "%s %s has %d characters, 1 to %d are allowed", what, plain(name), len(name), longest)
+		return refuse(fault.Invalid, ErrValidation, "%s %s has %d characters, 1 to %d are allowed", what, fault.Plain(name), len(name), longest)
 	}
 	for i := range len(name) {
 		if !isNameByte(name[i]) {
@@ -42,7 +42,7 @@ func checkPolicyName(name string) error { return checkName("policyName", name, 1
 // checkSessionName holds the name of a role's session against STS API reference, AssumeRole.
 func checkSessionName(name string) error {
 	if len(name) < 2 {
-		return refuse(fault.Invalid, ErrValidation, "roleSessionName %s has %d characters, 2 to 64 are allowed", plain(name), len(name))
+		return refuse(fault.Invalid, ErrValidation, "roleSessionName %s has %d characters, 2 to 64 are allowed", fault.Plain(name), len(name))
 	}
 	return checkName("roleSessionName", name, 64)
 }

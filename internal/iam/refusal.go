@@ -2,8 +2,6 @@ package iam
 
 import (
 	"errors"
-	"strconv"
-	"strings"
 
 	"github.com/thingwire/thingwire/internal/fault"
 )
@@ -60,30 +58,18 @@ func unknownKey(remedy string, args ...any) *fault.Error {
 }
 
 func noUser(name string) *fault.Error {
-	return refuse(fault.NotFound, ErrNoSuchEntity, "The user with name %s cannot be found.", plain(name))
+	return refuse(fault.NotFound, ErrNoSuchEntity, "The user with name %s cannot be found.", fault.Plain(name))
 }
 
 func noRole(name string) *fault.Error {
-	return refuse(fault.NotFound, ErrNoSuchEntity, "The role with name %s cannot be found.", plain(name))
+	return refuse(fault.NotFound, ErrNoSuchEntity, "The role with name %s cannot be found.", fault.Plain(name))
 }
 
 func noKey(id string) *fault.Error {
-	return refuse(fault.NotFound, ErrNoSuchEntity, "The Access Key with id %s cannot be found", plain(id))
+	return refuse(fault.NotFound, ErrNoSuchEntity, "The Access Key with id %s cannot be found", fault.Plain(id))
 }
 
 func hasName(err error) bool {
 	_, ok := errors.AsType[NameError](err)
 	return ok
-}
-
-// plain shows foreign text as it is where it is harmless, else quoted and cut.
-func plain(s string) string {
-	const longest = 200
-	if len(s) > longest {
-		s = strings.ToValidUTF8(s[:longest], "") + "…"
-	}
-	if q := strconv.Quote(s); q != `"`+s+`"` || s == "" {
-		return q
-	}
-	return s
 }

@@ -48,7 +48,7 @@ func (d *Directory) rolePrincipal(ctx context.Context, name, roleID string) (*pr
 	clock := d.cache.now()
 	r, _, err := d.loadRole(ctx, name)
 	if fault.Is(err, fault.NotFound) || err == nil && r.ID != roleID {
-		return nil, unknownKey("the role %s is gone", plain(name))
+		return nil, unknownKey("the role %s is gone", fault.Plain(name))
 	}
 	if err != nil {
 		return nil, err

@@ -66,11 +66,11 @@ func checkTag(t Tag) error {
 	case key < 1 || key > 128:
 		return refuse(fault.Invalid, ErrValidation, "the key of a tag has %d characters, 1 to 128 are allowed", key)
 	case value > 256:
-		return refuse(fault.Invalid, ErrValidation, "the value of tag %s has %d characters, 256 are allowed", plain(t.Key), value)
+		return refuse(fault.Invalid, ErrValidation, "the value of tag %s has %d characters, 256 are allowed", fault.Plain(t.Key), value)
 	case strings.HasPrefix(strings.ToLower(t.Key), "aws:"):
-		return refuse(fault.Invalid, ErrInvalidInput, "tag keys that begin with aws: belong to AWS, not %s", plain(t.Key))
+		return refuse(fault.Invalid, ErrInvalidInput, "tag keys that begin with aws: belong to AWS, not %s", fault.Plain(t.Key))
 	case strings.ContainsFunc(t.Key+t.Value, func(r rune) bool { return !isTagRune(r) }):
-		return refuse(fault.Invalid, ErrValidation, "tag %s has a character that is none of letters, digits, spaces and _.:/=+-@", plain(t.Key))
+		return refuse(fault.Invalid, ErrValidation, "tag %s has a character that is none of letters, digits, spaces and _.:/=+-@", fault.Plain(t.Key))
 	}
 	return nil
 }

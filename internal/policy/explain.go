@@ -181,7 +181,8 @@ func (v Value) quoted() string {
 	return strings.Join(list, ", ")
 }
 
-// plain is s as it is, quoted if a terminal or a log might take it for something else: names come from clients.
+// plain is s as it is, quoted if a terminal or a log might take it for something else: names come from clients. It is
+// whole, unlike fault.Plain: the end of a topic is what a reader compares.
 func plain(s string) string {
 	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) {
 		return strconv.Quote(s)

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/thingwire/thingwire/internal/fault"
@@ -30,8 +29,8 @@ func (r *Registry) certificateOf(principal string) (string, error) {
 	}
 	id, ok := strings.CutPrefix(resource, "cert/")
 	if !ok {
-		return "", fault.New(fault.Unsupported, "%s is not a certificate; only certificates can be principals, and targets beside thing groups", quote(principal)).
-			WithRemedy("see docs/compatibility.md")
+		return "", fault.New(fault.Invalid, "%s is not a certificate", fault.Quoted(principal)).
+			WithRemedy("principals are certificates, targets of policies certificates and thing groups: %s, %s", r.ARN("cert/<64 hex digits>"), r.ARN("thinggroup/<name>"))
 	}
 	if err := certificateID.check(id); err != nil {
 		return "", err
@@ -43,21 +42,12 @@ func (r *Registry) certificateOf(principal string) (string, error) {
 func (r *Registry) foreignPrincipal(principal string) error {
 	parts := strings.SplitN(principal, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" {
-		return fault.New(fault.Invalid, "%s is not the ARN of a certificate", quote(principal)).
+		return fault.New(fault.Invalid, "%s is not the ARN of a certificate", fault.Quoted(principal)).
 			WithRemedy("it looks like %s", r.ARN("cert/<64 hex digits>"))
 	}
 	if parts[1] != r.cfg.Partition || parts[2] != "iot" {
-		return fault.New(fault.Invalid, "%s is not an ARN of %s:iot", quote(principal), r.cfg.Partition)
+		return fault.New(fault.Invalid, "%s is not an ARN of %s:iot", fault.Quoted(principal), r.cfg.Partition)
 	}
 	return fault.New(fault.Invalid, "%s is in region %s and account %s, this server is %s and %s",
-		quote(principal), quote(parts[3]), quote(parts[4]), r.cfg.Region, r.cfg.Account)
-}
-
-// quote makes foreign text fit for an error: quoted, and not longer than the reader's patience.
-func quote(s string) string {
-	const longest = 200
-	if len(s) > longest {
-		s = strings.ToValidUTF8(s[:longest], "") + "…"
-	}
-	return strconv.Quote(s)
+		fault.Quoted(principal), fault.Quoted(parts[3]), fault.Quoted(parts[4]), r.cfg.Region, r.cfg.Account)
 }

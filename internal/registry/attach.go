@@ -27,7 +27,7 @@ func (t AttachmentType) check() error {
 	if t == "" || t == NonExclusive || t == Exclusive {
 		return nil
 	}
-	return fault.New(fault.Invalid, "%s is not a thingPrincipalType", quote(string(t))).WithRemedy("use %s or %s", NonExclusive, Exclusive)
+	return fault.New(fault.Invalid, "%s is not a thingPrincipalType", fault.Quoted(string(t))).WithRemedy("use %s or %s", NonExclusive, Exclusive)
 }
 
 // Attachment is one end of the tie between a thing and a principal.

@@ -117,7 +117,7 @@ func cleanNames(names []string) ([]string, error) {
 		}
 		n = strings.ToLower(strings.TrimSuffix(n, "."))
 		if len(n) > 253 || !hostName.MatchString(strings.TrimPrefix(n, "*.")) {
-			return nil, fault.New(fault.Invalid, "%s is neither a host name nor an IP address", quote(n)).
+			return nil, fault.New(fault.Invalid, "%s is neither a host name nor an IP address", fault.Quoted(n)).
 				WithRemedy("names outside ASCII are written in punycode")
 		}
 		clean = append(clean, n)

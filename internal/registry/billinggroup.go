@@ -126,7 +126,7 @@ func (g *BillingGroup) checkVersion(expected *int64) error {
 	if expected == nil || *expected == g.Version {
 		return nil
 	}
-	return refuse(fault.Conflict, ErrVersionConflict, "billing group %s has version %d, not the expected %d", g.Name, g.Version, *expected)
+	return otherVersion("billing group", g.Name, g.Version, *expected)
 }
 
 func (r *Registry) loadBillingGroup(ctx context.Context, name string) (*BillingGroup, uint64, error) {
@@ -135,7 +135,7 @@ func (r *Registry) loadBillingGroup(ctx context.Context, name string) (*BillingG
 	}
 	g, rev, err := documents.Load[BillingGroup](ctx, r.cfg.Store, billingGroupsBucket, name)
 	if fault.Is(err, fault.NotFound) {
-		return nil, 0, fault.New(fault.NotFound, "billing group %s not found", name)
+		return nil, 0, notFound("billing group", name, "list-billing-groups")
 	}
 	return g, rev, err
 }

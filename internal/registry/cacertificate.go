@@ -106,7 +106,7 @@ func checkCAStatus(s Status) error {
 	if s == "" || s == Active || s == Inactive {
 		return nil
 	}
-	return fault.New(fault.Invalid, "%s is not a status of a CA certificate", quote(string(s))).WithRemedy("use ACTIVE or INACTIVE")
+	return fault.New(fault.Invalid, "%s is not a status of a CA certificate", fault.Quoted(string(s))).WithRemedy("use ACTIVE or INACTIVE")
 }
 
 // DeleteCACertificate deletes an inactive CA certificate. The certificates that it introduced stay.
@@ -134,7 +134,7 @@ func (r *Registry) loadCA(ctx context.Context, id string) (*CACertificate, uint6
 	}
 	ca, rev, err := documents.Load[CACertificate](ctx, r.cfg.Store, caCertificatesBucket, strings.ToLower(id))
 	if fault.Is(err, fault.NotFound) {
-		return nil, 0, fault.New(fault.NotFound, "CA certificate %s not found", id)
+		return nil, 0, notFound("CA certificate", id, "list-ca-certificates")
 	}
 	return ca, rev, err
 }

@@ -58,12 +58,12 @@ func (r *Registry) issuerOf(ctx context.Context, cert *x509.Certificate, caPEM s
 		ca, _, err := r.loadCA(ctx, ids[0])
 		return ca, err
 	default:
-		return nil, refuse(fault.Conflict, ErrCertificateConflict, "%d CA certificates have the subject %s", len(ids), quote(cert.Issuer.String())).
+		return nil, refuse(fault.Conflict, ErrCertificateConflict, "%d CA certificates have the subject %s", len(ids), fault.Quoted(cert.Issuer.String())).
 			WithRemedy("say which one signed the certificate: give it as caCertificatePem")
 	}
 }
 
 func notRegistered(subject string) error {
-	return refuse(fault.Invalid, ErrCertificateValidation, "the CA %s is not registered", quote(subject)).
+	return refuse(fault.Invalid, ErrCertificateValidation, "the CA %s is not registered", fault.Quoted(subject)).
 		WithRemedy("register it first (aws iot register-ca-certificate), or register the certificate without its CA (aws iot register-certificate-without-ca)")
 }

@@ -76,11 +76,11 @@ func (r *Registry) RegisterCACertificate(ctx context.Context, spec CASpec) (*CAC
 // checkCA: AWS IoT developer guide, "Manage your CA certificates".
 func (r *Registry) checkCA(cert *x509.Certificate) error {
 	if !cert.BasicConstraintsValid || !cert.IsCA {
-		return refuse(fault.Invalid, ErrCertificateValidation, "the certificate of %s is not that of a CA", quote(cert.Subject.String())).
+		return refuse(fault.Invalid, ErrCertificateValidation, "the certificate of %s is not that of a CA", fault.Quoted(cert.Subject.String())).
 			WithRemedy("it needs basicConstraints with CA:TRUE; register a device's own certificate without its CA: aws iot register-certificate-without-ca")
 	}
 	if r.now().After(cert.NotAfter) {
-		return refuse(fault.Invalid, ErrCertificateValidation, "the CA certificate of %s expired on %s", quote(cert.Subject.String()),
+		return refuse(fault.Invalid, ErrCertificateValidation, "the CA certificate of %s expired on %s", fault.Quoted(cert.Subject.String()),
 			cert.NotAfter.UTC().Format("2006-01-02"))
 	}
 	return nil
@@ -97,7 +97,7 @@ func (r *Registry) checkOwnership(ctx context.Context, spec CASpec, ca *x509.Cer
 		return nil
 	case DefaultMode:
 	default:
-		return fault.New(fault.Invalid, "%s is not a certificateMode", quote(string(spec.Mode))).WithRemedy("use DEFAULT or SNI_ONLY")
+		return fault.New(fault.Invalid, "%s is not a certificateMode", fault.Quoted(string(spec.Mode))).WithRemedy("use DEFAULT or SNI_ONLY")
 	}
 	if spec.Verification == "" {
 		return fault.New(fault.Invalid, "the verificationCertificate is missing").
@@ -116,7 +116,7 @@ func (r *Registry) checkOwnership(ctx context.Context, spec CASpec, ca *x509.Cer
 	}
 	if proof.Subject.CommonName != code {
 		return refuse(fault.Invalid, ErrRegistrationCode, "the common name of the verification certificate is %s, not the registration code",
-			quote(proof.Subject.CommonName)).WithRemedy("take the code from: aws iot get-registration-code")
+			fault.Quoted(proof.Subject.CommonName)).WithRemedy("take the code from: aws iot get-registration-code")
 	}
 	return nil
 }
@@ -138,7 +138,7 @@ func (r *Registry) addCA(ctx context.Context, spec CASpec, cert *x509.Certificat
 	}
 	if len(same) >= maxCAsPerSubject {
 		return nil, refuse(fault.Throttled, ErrLimitExceeded, "%d CA certificates with the subject %s are registered already",
-			len(same), quote(cert.Subject.String())).WithRemedy("delete one that is no longer used")
+			len(same), fault.Quoted(cert.Subject.String())).WithRemedy("delete one that is no longer used")
 	}
 	ops := append(putAge(caCertificatesKind, now, id),
 		documents.Put(caCertificatesBucket, id, ca, documents.Absent), documents.Mark(caSubjectsBucket, ca.Subject+"/"+id))

@@ -170,7 +170,7 @@ func (r *Registry) loadCertificate(ctx context.Context, id string) (*Certificate
 	}
 	c, rev, err := documents.Load[Certificate](ctx, r.cfg.Store, certificatesBucket, strings.ToLower(id))
 	if fault.Is(err, fault.NotFound) {
-		return nil, 0, fault.New(fault.NotFound, "certificate %s not found", id)
+		return nil, 0, notFound("certificate", id, "list-certificates")
 	}
 	return c, rev, err
 }
@@ -206,11 +206,11 @@ func checkNewStatus(s Status) error {
 	case Active, Inactive, Revoked:
 		return nil
 	case PendingTransfer, PendingActivation:
-		return fault.New(fault.Invalid, "status %s is set by the service alone", s)
+		return fault.New(fault.Invalid, "status %s is set by the service alone", s).WithRemedy("use %s, %s or %s", Active, Inactive, Revoked)
 	case RegisterInactive:
 		return fault.New(fault.Invalid, "status %s is deprecated and not supported", s).WithRemedy("use INACTIVE")
 	default:
-		return fault.New(fault.Invalid, "%s is not a status of a certificate", quote(string(s))).
+		return fault.New(fault.Invalid, "%s is not a status of a certificate", fault.Quoted(string(s))).
 			WithRemedy("use ACTIVE, INACTIVE or REVOKED")
 	}
 }

@@ -10,6 +10,31 @@ import (
 	"github.com/thingwire/thingwire/internal/store/documents"
 )
 
+// What is said of an index is the same whether a sum or the keys are kept: nothing is said twice.
+func TestCheckSaysEachProblemOnce(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	newThings(t, openOn(t, s, nil), "lamp")
+	for _, d := range []store.DocOp{
+		{Bucket: thingsBucket, Key: "grouped", Value: []byte(`{"name":"grouped","groups":["g"]}`)},
+		{Bucket: groupThingsBucket, Key: "g/grouped", Value: []byte("{}")}, // a member of what is not there
+		{Bucket: typeThingsBucket, Key: "t/lamp", Value: []byte("{}")},
+		{Bucket: attributeThingsBucket, Key: "floor 3 lamp", Value: []byte("{}")},
+	} {
+		must(t, documents.Commit(s, d))
+	}
+	problems, err := Check(t.Context(), s)
+	must(t, err)
+	want := []string{
+		`registry/group-things has "g/grouped", and "g" is not in registry/groups`,
+		`registry/type-things has "t/lamp", and "t" is not in registry/types`,
+		`registry/attribute-things has "floor 3 lamp", which no document says`,
+	}
+	if !slices.Equal(problems, want) {
+		t.Errorf("%q, want %q", problems, want)
+	}
+}
+
 // Check is content with what a registry has written, and names each thing that it could not work with.
 func TestCheck(t *testing.T) {
 	t.Parallel()

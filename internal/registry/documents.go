@@ -82,7 +82,7 @@ func checkFormat(ctx context.Context, s store.Store) error {
 	}
 	if n, err := strconv.Atoi(string(d.Value)); err != nil || n != format {
 		return fault.New(fault.Unsupported, "the registry in this store has format %s, this thingwire knows format %d",
-			quote(string(d.Value)), format).WithRemedy("use the thingwire that wrote it, or a newer one")
+			fault.Quoted(string(d.Value)), format).WithRemedy("use the thingwire that wrote it, or a newer one")
 	}
 	return nil
 }

@@ -57,7 +57,8 @@ func (r *Registry) DescribeEventConfigurations(ctx context.Context) (*EventConfi
 func (r *Registry) UpdateEventConfigurations(ctx context.Context, changes map[EventType]bool) error {
 	for t := range changes {
 		if !slices.Contains(EventTypes(), t) {
-			return fault.New(fault.Invalid, "%s is not an event type", quote(string(t))).WithRemedy("use one of %s", EventTypes())
+			return fault.New(fault.Invalid, "%s is not an event type", fault.Quoted(string(t))).
+				WithRemedy("use one of %s", oneOf(EventTypes()))
 		}
 	}
 	if len(changes) == 0 {

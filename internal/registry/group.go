@@ -194,7 +194,7 @@ func (g *ThingGroup) checkVersion(expected *int64) error {
 	if expected == nil || *expected == g.Version {
 		return nil
 	}
-	return refuse(fault.Conflict, ErrVersionConflict, "thing group %s has version %d, not the expected %d", g.Name, g.Version, *expected)
+	return otherVersion("thing group", g.Name, g.Version, *expected)
 }
 
 // changeGroup rewrites a group's document under its revision, as changeCertificate does a certificate's.
@@ -226,7 +226,7 @@ func (r *Registry) loadGroup(ctx context.Context, name string) (*ThingGroup, uin
 	}
 	g, rev, err := documents.Load[ThingGroup](ctx, r.cfg.Store, groupsBucket, name)
 	if fault.Is(err, fault.NotFound) {
-		return nil, 0, fault.New(fault.NotFound, "thing group %s not found", name)
+		return nil, 0, notFound("thing group", name, "list-thing-groups")
 	}
 	return g, rev, err
 }

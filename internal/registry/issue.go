@@ -161,7 +161,7 @@ func onlyBlock(text string, types ...string) ([]byte, error) {
 		found = found || block.Type == t
 	}
 	if !found {
-		return nil, fault.New(fault.Invalid, "it is a PEM %s, not a %s", quote(block.Type), types[0])
+		return nil, fault.New(fault.Invalid, "it is a PEM %s, not a %s", fault.Quoted(block.Type), types[0])
 	}
 	if strings.Contains(string(rest), "-----BEGIN") {
 		return nil, fault.New(fault.Invalid, "it is more than one PEM block").WithRemedy("give the certificate alone, without its chain")

@@ -107,7 +107,7 @@ func (u *LoggingUpdate) apply(l *Logging) {
 
 func (r *Registry) checkLogging(u LoggingUpdate) error {
 	if u.RoleARN != "" && !strings.HasPrefix(u.RoleARN, "arn:") {
-		return fault.New(fault.Invalid, "the roleArn %s is not an ARN", quote(u.RoleARN))
+		return fault.New(fault.Invalid, "the roleArn %s is not an ARN", fault.Quoted(u.RoleARN))
 	}
 	if u.DefaultLevel != "" {
 		if err := checkLogLevel(u.DefaultLevel); err != nil {
@@ -129,8 +129,8 @@ func (r *Registry) checkLogging(u LoggingUpdate) error {
 
 func (r *Registry) checkLogEvent(e LogEvent) error {
 	if !slices.Contains(r.cfg.LogEventTypes, e.Type) {
-		return fault.New(fault.Invalid, "there are no log entries of type %s here", quote(e.Type)).
-			WithRemedy("use one of %s", strings.Join(r.cfg.LogEventTypes, ", "))
+		return fault.New(fault.Invalid, "there are no log entries of type %s here", fault.Quoted(e.Type)).
+			WithRemedy("use one of %s", oneOf(r.cfg.LogEventTypes))
 	}
 	if e.Destination != "" {
 		return fault.New(fault.Unsupported, "log destinations are not implemented by Thingwire: there is one journal").
@@ -147,7 +147,7 @@ func checkLogLevel(l LogLevel) error {
 	case LogDebug, LogInfo, LogWarn, LogError, LogDisabled:
 		return nil
 	}
-	return fault.New(fault.Invalid, "%s is not a log level", quote(string(l))).WithRemedy("use DEBUG, INFO, WARN, ERROR or DISABLED")
+	return fault.New(fault.Invalid, "%s is not a log level", fault.Quoted(string(l))).WithRemedy("use DEBUG, INFO, WARN, ERROR or DISABLED")
 }
 
 func (r *Registry) loadLogging(ctx context.Context) (*Logging, uint64, error) {

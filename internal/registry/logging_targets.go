@@ -117,7 +117,7 @@ func (r *Registry) ListLogLevels(ctx context.Context, of LogTargetType, p Page) 
 var logTargetTypes = []LogTargetType{LogDefault, LogThingGroup, LogClientID, LogSourceIP, LogPrincipalID}
 
 func (t LogTargetType) unknown() error {
-	return fault.New(fault.Invalid, "%s is not a type of log targets", quote(string(t))).WithRemedy("use one of %s", logTargetTypes)
+	return fault.New(fault.Invalid, "%s is not a type of log targets", fault.Quoted(string(t))).WithRemedy("use one of %s", oneOf(logTargetTypes))
 }
 
 // check refuses what no entry could match. An address takes the form that entries have.
@@ -141,7 +141,7 @@ func (t *LogTarget) check() error {
 	if t.Type == LogSourceIP {
 		ip, err := netip.ParseAddr(t.Name)
 		if err != nil {
-			return fault.New(fault.Invalid, "the log target %s is not an IP address", quote(t.Name))
+			return fault.New(fault.Invalid, "the log target %s is not an IP address", fault.Quoted(t.Name))
 		}
 		t.Name = ip.Unmap().String()
 	}

@@ -1,7 +1,9 @@
 package registry
 
 import (
+	"fmt"
 	"regexp"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/thingwire/thingwire/internal/fault"
@@ -39,10 +41,14 @@ func (p *namePattern) checkIf(s string) error {
 // check refuses s with words that hold the rule. What it refuses may be anything, so it is quoted and cut.
 func (p *namePattern) check(s string) error {
 	if n := utf8.RuneCountInString(s); n < p.min || n > p.max {
-		return fault.New(fault.Invalid, "%s %s has %d characters, %d to %d are allowed", p.what, quote(s), n, p.min, p.max)
+		allowed := fmt.Sprintf("%d to %d", p.min, p.max)
+		if p.min == p.max {
+			allowed = strconv.Itoa(p.min)
+		}
+		return fault.New(fault.Invalid, "%s %s has %d characters, %s are allowed", p.what, fault.Quoted(s), n, allowed)
 	}
 	if !p.pattern.MatchString(s) {
-		return fault.New(fault.Invalid, "%s %s does not match %s", p.what, quote(s), p.pattern)
+		return fault.New(fault.Invalid, "%s %s does not match %s", p.what, fault.Quoted(s), p.pattern)
 	}
 	return nil
 }

@@ -209,7 +209,7 @@ func (r *Registry) loadPolicy(ctx context.Context, name string) (*Policy, uint64
 	}
 	p, rev, err := documents.Load[Policy](ctx, r.cfg.Store, policiesBucket, name)
 	if fault.Is(err, fault.NotFound) {
-		return nil, 0, fault.New(fault.NotFound, "policy %s not found", name)
+		return nil, 0, notFound("policy", name, "list-policies")
 	}
 	return p, rev, err
 }
@@ -222,7 +222,8 @@ func (p *Policy) find(id string) (*PolicyVersion, error) {
 	if v := p.version(number); v != nil && err == nil && v.ID() == id {
 		return v, nil
 	}
-	return nil, fault.New(fault.NotFound, "policy %s has no version %s", p.Name, id)
+	return nil, fault.New(fault.NotFound, "policy %s has no version %s", p.Name, id).
+		WithRemedy("those there are: aws iot list-policy-versions --policy-name %s", p.Name)
 }
 
 // checkDocument refuses what Identify could not compile later.

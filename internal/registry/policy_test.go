@@ -137,7 +137,7 @@ func TestTargets(t *testing.T) {
 		r.ARN("cert/short"):                      fault.Invalid,
 		r.ARN("thinggroup/lamps"):                fault.NotFound,
 		r.ARN("thinggroup/a b"):                  fault.Invalid,
-		r.ARN("thing/lamp"):                      fault.Unsupported,
+		r.ARN("thing/lamp"):                      fault.Invalid,
 		"arn:aws:iot:us-east-1:999999999999:cert/" + id:  fault.Invalid,
 		"arn:aws:iot:eu-west-1:000000000000:cert/" + id:  fault.Invalid,
 		"arn:aws:s3:us-east-1:000000000000:cert/" + id:   fault.Invalid,

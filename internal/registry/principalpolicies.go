@@ -52,10 +52,10 @@ func (r *Registry) ListPolicyPrincipals(ctx context.Context, name string, p Page
 	return ids, next, err
 }
 
-// principalOf is certificateOf for calls in which a thing group is a mistake of the caller's.
+// principalOf is certificateOf with words for thing groups, which the newer calls take.
 func (r *Registry) principalOf(principal string) (id string, err error) {
 	if t, err := r.targetOf(principal); err == nil && t.kind == groupKind {
-		return "", fault.New(fault.Invalid, "%s is a thing group, not a certificate", quote(principal)).
+		return "", fault.New(fault.Invalid, "%s is a thing group, not a certificate", fault.Quoted(principal)).
 			WithRemedy("use AttachPolicy, DetachPolicy and ListAttachedPolicies for thing groups")
 	}
 	return r.certificateOf(principal)

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/thingwire/thingwire/internal/fault"
 )
@@ -61,4 +62,24 @@ func taken(id, arn, format string, args ...any) *fault.Error {
 func hasName(err error) bool {
 	_, ok := errors.AsType[NameError](err)
 	return ok
+}
+
+// oneOf are the names of AWS's that a refusal offers instead.
+func oneOf[T ~string](names []T) string {
+	texts := make([]string, len(names))
+	for i, n := range names {
+		texts[i] = string(n)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// notFound refuses a name that nothing has; list is the command that shows those there are.
+func notFound(what, name, list string) error {
+	return fault.New(fault.NotFound, "%s %s not found", what, name).WithRemedy("those there are: aws iot %s", list)
+}
+
+// otherVersion refuses a change of what somebody else has changed meanwhile.
+func otherVersion(what, name string, version, expected int64) error {
+	return refuse(fault.Conflict, ErrVersionConflict, "%s %s has version %d, not the expected %d", what, name, version, expected).
+		WithRemedy("describe it again, and send the version that you see")
 }

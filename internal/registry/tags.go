@@ -121,13 +121,13 @@ func (r *Registry) changeTags(ctx context.Context, arn string, change func(tags 
 func (r *Registry) taggedResource(arn string) (string, error) {
 	resource, ok := strings.CutPrefix(arn, r.arnPrefix)
 	if !ok {
-		return "", fault.New(fault.Invalid, "%s is not the ARN of a resource of this account and region", quote(arn)).
+		return "", fault.New(fault.Invalid, "%s is not the ARN of a resource of this account and region", fault.Quoted(arn)).
 			WithRemedy("it looks like %s", r.ARN("policy/<name>"))
 	}
 	kind, name, _ := strings.Cut(resource, "/")
 	t, ok := taggable[kind]
 	if !ok {
-		return "", fault.New(fault.Invalid, "%s has no tags", quote(arn)).
+		return "", fault.New(fault.Invalid, "%s has no tags", fault.Quoted(arn)).
 			WithRemedy("these have: %s", strings.Join(slices.Sorted(maps.Keys(taggable)), ", "))
 	}
 	if t.names == &certificateID {
@@ -184,7 +184,7 @@ func tagMap(tags []Tag) (map[string]string, error) {
 			return nil, err
 		}
 		if _, twice := all[t.Key]; twice {
-			return nil, fault.New(fault.Invalid, "the tag %s comes twice", quote(t.Key))
+			return nil, fault.New(fault.Invalid, "the tag %s comes twice", fault.Quoted(t.Key))
 		}
 		all[t.Key] = t.Value
 	}
@@ -196,10 +196,10 @@ func (t Tag) check() error {
 		return err
 	}
 	if len(t.Key) >= len(reservedTag) && strings.EqualFold(t.Key[:len(reservedTag)], reservedTag) {
-		return fault.New(fault.Invalid, "the tag %s begins with aws:, which belongs to AWS", quote(t.Key))
+		return fault.New(fault.Invalid, "the tag %s begins with aws:, which belongs to AWS", fault.Quoted(t.Key))
 	}
 	if n := utf8.RuneCountInString(t.Value); n > maxTagValue {
-		return fault.New(fault.Invalid, "the value of tag %s has %d characters, at most %d are allowed", quote(t.Key), n, maxTagValue)
+		return fault.New(fault.Invalid, "the value of tag %s has %d characters, at most %d are allowed", fault.Quoted(t.Key), n, maxTagValue)
 	}
 	return nil
 }

@@ -192,7 +192,7 @@ func (r *Registry) loadThing(ctx context.Context, name string) (*Thing, uint64, 
 	}
 	t, rev, err := documents.Load[Thing](ctx, r.cfg.Store, thingsBucket, name)
 	if fault.Is(err, fault.NotFound) {
-		return nil, 0, fault.New(fault.NotFound, "thing %s not found", name)
+		return nil, 0, notFound("thing", name, "list-things")
 	}
 	return t, rev, err
 }
@@ -232,7 +232,7 @@ func checkVersion(t *Thing, expected *int64) error {
 	if expected == nil || *expected == t.Version {
 		return nil
 	}
-	return refuse(fault.Conflict, ErrVersionConflict, "thing %s has version %d, not the expected %d", t.Name, t.Version, *expected)
+	return otherVersion("thing", t.Name, t.Version, *expected)
 }
 
 func checkThingAttributes(attributes map[string]string, thingType string) error {

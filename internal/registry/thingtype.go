@@ -197,7 +197,7 @@ func (r *Registry) loadType(ctx context.Context, name string) (*ThingType, uint6
 	}
 	t, rev, err := documents.Load[ThingType](ctx, r.cfg.Store, typesBucket, name)
 	if fault.Is(err, fault.NotFound) {
-		return nil, 0, fault.New(fault.NotFound, "thing type %s not found", name)
+		return nil, 0, notFound("thing type", name, "list-thing-types")
 	}
 	return t, rev, err
 }

@@ -118,6 +118,5 @@ func (d *httpDoor) note(w http.ResponseWriter, req *http.Request, err error) {
 	}
 	peer.Locate(&e)
 	d.rooms.journal.Record(e)
-	d.log.InfoContext(req.Context(), "request refused", slog.String("request", e.TraceID), slog.String("from", peer.Addr.String()),
-		slog.String("cause", e.Cause))
+	awsapi.LogRefusal(d.log, req, e.TraceID, awsapi.SignatureName(err), "", err)
 }

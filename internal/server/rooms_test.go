@@ -73,7 +73,7 @@ var rooms = []room{
 	},
 	{
 		"internal/control",
-		[]string{"internal/awsapi", "internal/broker", "internal/cloudformation", "internal/fault", "internal/iam", "internal/policy", "internal/registry", "internal/sigv4", "internal/topic"},
+		[]string{"internal/awsapi", "internal/broker", "internal/cloudformation", "internal/fault", "internal/iam", "internal/policy", "internal/registry", "internal/sigv4"},
 		"control is a door: it decodes, calls, encodes; a rule of the domain belongs to registry or broker",
 	},
 	{

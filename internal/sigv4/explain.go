@@ -22,7 +22,7 @@ func (s *Signature) explain(key *[32]byte, r *http.Request, payload string) *fau
 	}
 	return refuse(ErrDoesNotMatch, mismatch).WithRemedy(
 		"the secret of %s is another one than the client has, or something between changed the request; received were %s %s, host %s, signed headers %s",
-		quote(s.AccessKeyID), quote(r.Method), quote(rawPath(r)), quote(r.Host), quote(strings.Join(s.SignedHeaders, ";")))
+		fault.Quoted(s.AccessKeyID), fault.Quoted(r.Method), fault.Quoted(rawPath(r)), fault.Quoted(r.Host), fault.Quoted(strings.Join(s.SignedHeaders, ";")))
 }
 
 // mistake is a canonical form that is wrong, and what is wrong with it.
@@ -51,7 +51,7 @@ func (s *Signature) mistakes(r *http.Request, payload string) []mistake {
 	add("the client signed the query without X-Amz-Security-Token, which only MQTT over WebSocket at "+mqttPath+" does",
 		func(f *form) { f.query = canonicalQuery(rawQuery(r), asSent, append(s.outside(r), tokenHeader)...) })
 	for _, host := range otherHosts(r) {
-		add("the client signed the host "+quote(host)+", but "+quote(r.Host)+" arrived: a proxy may have changed the Host header",
+		add("the client signed the host "+fault.Quoted(host)+", but "+fault.Quoted(r.Host)+" arrived: a proxy may have changed the Host header",
 			func(f *form) { f.host = host })
 	}
 	return all

@@ -69,7 +69,7 @@ func (s *Signature) parseHeader(r *http.Request) error {
 	}
 	kind, rest, _ := strings.Cut(all[0], " ")
 	if kind != algorithm {
-		return refuse(ErrIncomplete, "the algorithm must be %s, not %s", algorithm, quote(kind))
+		return refuse(ErrIncomplete, "the algorithm must be %s, not %s", algorithm, fault.Quoted(kind))
 	}
 	fields, err := authorizationFields(rest)
 	if err != nil {
@@ -100,7 +100,7 @@ func authorizationFields(text string) (map[string]string, error) {
 		case "Credential", "SignedHeaders", "Signature":
 			fields[name] = value
 		default:
-			return nil, refuse(ErrIncomplete, "Authorization header has the parameter %s, which nobody knows", quote(name))
+			return nil, refuse(ErrIncomplete, "Authorization header has the parameter %s, which nobody knows", fault.Quoted(name))
 		}
 	}
 	var missing []string
@@ -151,7 +151,7 @@ func (s *Signature) parseQuery(r *http.Request) error {
 		return err
 	}
 	if a := fields["X-Amz-Algorithm"]; a != algorithm {
-		return refuse(ErrIncomplete, "X-Amz-Algorithm must be %s, not %s", algorithm, quote(a))
+		return refuse(ErrIncomplete, "X-Amz-Algorithm must be %s, not %s", algorithm, fault.Quoted(a))
 	}
 	s.Presigned = true
 	s.Token, s.hash = fields[tokenHeader], fields[hashHeader]
@@ -181,11 +181,11 @@ func queryFields(raw string) (map[string]string, error) {
 			continue
 		}
 		if _, twice := fields[name]; twice {
-			return nil, refuse(ErrIncomplete, "the query has %s twice", quote(name))
+			return nil, refuse(ErrIncomplete, "the query has %s twice", fault.Quoted(name))
 		}
 		value, err := url.QueryUnescape(p.value)
 		if err != nil {
-			return nil, refuse(ErrIncomplete, "the query's %s is not percent-encoded", quote(name))
+			return nil, refuse(ErrIncomplete, "the query's %s is not percent-encoded", fault.Quoted(name))
 		}
 		fields[name] = value
 	}
@@ -203,7 +203,7 @@ func readExpires(text string) (time.Duration, error) {
 	}
 	n, err := strconv.ParseUint(text, 10, 31)
 	if err != nil || n == 0 || n > maxExpires {
-		return 0, refuse(ErrIncomplete, "X-Amz-Expires must be a number of seconds from 1 to %d, not %s", maxExpires, quote(text))
+		return 0, refuse(ErrIncomplete, "X-Amz-Expires must be a number of seconds from 1 to %d, not %s", maxExpires, fault.Quoted(text))
 	}
 	return min(time.Duration(n)*time.Second, MaxExpires), nil
 }
@@ -222,7 +222,7 @@ func (s *Signature) fill(credential, signedHeaders, mac, date string) error {
 		return err
 	}
 	if s.Date != s.date[:len("yyyymmdd")] {
-		return refuse(ErrIncomplete, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: %s, %s", quote(s.Date), s.date)
+		return refuse(ErrIncomplete, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: %s, %s", fault.Quoted(s.Date), s.date)
 	}
 	return nil
 }
@@ -238,7 +238,7 @@ var free = map[string]bool{
 func (s *Signature) checkCover(r *http.Request) error {
 	for _, name := range s.SignedHeaders {
 		if _, ok := headerValues(r, name); !ok {
-			return refuse(ErrDoesNotMatch, "the client signed the header %s, which did not arrive", quote(name)).
+			return refuse(ErrDoesNotMatch, "the client signed the header %s, which did not arrive", fault.Quoted(name)).
 				WithRemedy("look for a proxy that removes it")
 		}
 	}
@@ -302,5 +302,6 @@ func (s *Signature) checkService(services []string) error {
 	if len(services) == 0 {
 		return fault.New(fault.Internal, "sigv4: no service was named")
 	}
-	return refuse(ErrScope, "Credential should be scoped to correct service: '%s'. It is scoped to %s", strings.Join(services, "' or '"), quote(s.Service))
+	return refuse(ErrScope, "Credential should be scoped to correct service: '%s'. It is scoped to %s", strings.Join(services, "' or '"), fault.Quoted(s.Service)).
+		WithRemedy("a call of another service goes to AWS: not to this endpoint URL")
 }

@@ -2,7 +2,6 @@ package sigv4
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/thingwire/thingwire/internal/fault"
 )
@@ -56,13 +55,4 @@ func (r ReasonError) Query() string {
 
 func refuse(r ReasonError, format string, args ...any) *fault.Error {
 	return fault.Wrap(fault.Unauthenticated, r, format, args...)
-}
-
-// quote shows foreign text: cut, and with nothing in it that a terminal obeys.
-func quote(s string) string {
-	const longest = 200
-	if len(s) > longest {
-		s = strings.ToValidUTF8(s[:longest], "") + "…"
-	}
-	return strconv.Quote(s)
 }

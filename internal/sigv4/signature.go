@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/thingwire/thingwire/internal/fault"
 )
 
 const (
@@ -66,15 +68,15 @@ type Signature struct {
 func (s *Signature) readCredential(text string) error {
 	parts := strings.Split(text, "/")
 	if len(parts) != 5 {
-		return refuse(ErrIncomplete, "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got %s", quote(text))
+		return refuse(ErrIncomplete, "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got %s", fault.Quoted(text))
 	}
 	for _, p := range parts {
 		if !isWord(p) {
-			return refuse(ErrIncomplete, "Credential %s has an element that is empty or not printable", quote(text))
+			return refuse(ErrIncomplete, "Credential %s has an element that is empty or not printable", fault.Quoted(text))
 		}
 	}
 	if parts[4] != terminator {
-		return refuse(ErrIncomplete, "Credential should be scoped with a valid terminator: 'aws4_request', not %s", quote(parts[4]))
+		return refuse(ErrIncomplete, "Credential should be scoped with a valid terminator: 'aws4_request', not %s", fault.Quoted(parts[4]))
 	}
 	s.AccessKeyID, s.Date, s.Region, s.Service = parts[0], parts[1], parts[2], parts[3]
 	return nil
@@ -85,7 +87,7 @@ func (s *Signature) readSignedHeaders(text string) error {
 	s.SignedHeaders = strings.Split(text, ";")
 	for _, name := range s.SignedHeaders {
 		if !isWord(name) || name != strings.ToLower(name) {
-			return refuse(ErrIncomplete, "SignedHeaders %s is not a list of names in lower case", quote(text))
+			return refuse(ErrIncomplete, "SignedHeaders %s is not a list of names in lower case", fault.Quoted(text))
 		}
 	}
 	if !s.signs("host") {
@@ -109,7 +111,7 @@ func (s *Signature) readMAC(text string) error {
 func (s *Signature) readDate(text string) error {
 	t, err := time.Parse(dateLayout, text)
 	if err != nil || len(text) != len(dateLayout) {
-		return refuse(ErrIncomplete, "Date must be in ISO-8601 'basic format', e.g. 20150830T123600Z. Got %s", quote(text))
+		return refuse(ErrIncomplete, "Date must be in ISO-8601 'basic format', e.g. 20150830T123600Z. Got %s", fault.Quoted(text))
 	}
 	s.Time, s.date = t, text
 	return nil

@@ -79,14 +79,14 @@ func (v *Verifier) payload(r *http.Request, s *Signature) (string, error) {
 		return unsigned, nil
 	}
 	if strings.HasPrefix(s.hash, "STREAMING-") {
-		return "", refuse(ErrIncomplete, "bodies signed in chunks (%s) are for S3", quote(s.hash))
+		return "", refuse(ErrIncomplete, "bodies signed in chunks (%s) are for S3", fault.Quoted(s.hash))
 	}
 	hash, err := v.hashBody(r)
 	if err != nil {
 		return "", err
 	}
 	if s.hash != "" && s.hash != hash {
-		return "", refuse(ErrDoesNotMatch, "the body is not the one whose hash stands in x-amz-content-sha256: its SHA-256 is %s, not %s", hash, quote(s.hash)).
+		return "", refuse(ErrDoesNotMatch, "the body is not the one whose hash stands in x-amz-content-sha256: its SHA-256 is %s, not %s", hash, fault.Quoted(s.hash)).
 			WithRemedy("look for what changes the body on its way")
 	}
 	return hash, nil

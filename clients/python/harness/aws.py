@@ -111,23 +111,29 @@ class OldBoto3:
     """Debian's boto3 in a Python of its own, which has never heard of the virtual environment's."""
 
     def __init__(self, server, keys=None, listener="api"):
-        self._server, self._keys, self._listener = server, keys or server.keys, listener
+        keys = keys or server.keys
+        self._order = {
+            "endpoint_url": server.url(listener), "verify": server.ca, "region_name": REGION,
+            "aws_access_key_id": keys.id, "aws_secret_access_key": keys.secret, "aws_session_token": keys.token,
+        }  # fmt: skip
+        self._env = bare_environment(server.folder)
 
     def calls(self, *calls):
         """Makes (service, operation, params) calls in a row, and returns for each the answer, or the class, code, status,
         message and request id of its exception."""
-        order = {
-            "endpoint_url": self._server.url(self._listener), "verify": self._server.ca, "region_name": REGION,
-            "aws_access_key_id": self._keys.id, "aws_secret_access_key": self._keys.secret,
-            "aws_session_token": self._keys.token,
-            "calls": [(service, operation, _wrap(params)) for service, operation, params in calls],
-        }  # fmt: skip
+        lines = [self._order, *([service, operation, _wrap(params)] for service, operation, params in calls)]
         done = subprocess.run(
-            [OLD_PYTHON, OLD_CALLS], input=json.dumps(order), env=bare_environment(self._server.folder),
+            [OLD_PYTHON, OLD_CALLS], input="".join(json.dumps(line) + "\n" for line in lines), env=self._env,
             capture_output=True, text=True, timeout=TIMEOUT,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def start(self):
+        """The process for call, which ends when its stdin is closed."""
+        process = subprocess.Popen([OLD_PYTHON, OLD_CALLS], env=self._env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process.stdin.write(json.dumps(self._order) + "\n")
+        return process
 
     def publish(self, **params):
         (answer,) = self.calls(("iot-data", "publish", params))
