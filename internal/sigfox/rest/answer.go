@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -53,6 +52,9 @@ var statuses = awsapi.Kinds{
 // refuse answers with an error: 401 and 500 without a body, 400 with its problems.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	status := statuses[fault.KindOf(err)].Code
+	if status != http.StatusUnauthorized { // which the journal has
+		awsapi.LogRefusal(h.log, r, awsapi.RequestID(w), "", "", err)
+	}
 	switch {
 	case errors.Is(err, errMethod):
 		status = http.StatusMethodNotAllowed
@@ -61,7 +63,6 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		w.WriteHeader(status)
 		return
 	case status == http.StatusInternalServerError:
-		h.log.ErrorContext(r.Context(), "a call of the Sigfox API failed", slog.String("request", awsapi.RequestID(w)), slog.Any("err", err))
 		w.WriteHeader(status)
 		return
 	}
