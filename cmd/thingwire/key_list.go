@@ -22,23 +22,16 @@ func newKeyList(w *world) *cobra.Command {
 	at, output := reachFlags(cmd), outputFlag(cmd)
 	userFlag(cmd, &user, "", "only keys of this user (default all users)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		asJSON, err := wantsJSON(*output)
-		if err != nil {
-			return err
-		}
-		client, err := w.client(at)
-		if err != nil {
-			return err
-		}
-		defer client.Close()
-		keys, err := client.Keys(cmd.Context(), user)
-		if err != nil {
-			return err
-		}
-		if asJSON {
-			return w.printJSON(map[string]any{"accessKeys": append([]server.AccessKey{}, keys...)})
-		}
-		return w.printKeys(keys)
+		return w.ask(at, *output, func(client *server.Client, asJSON bool) error {
+			keys, err := client.Keys(cmd.Context(), user)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return w.printJSON(map[string]any{"accessKeys": append([]server.AccessKey{}, keys...)})
+			}
+			return w.printKeys(keys)
+		})
 	}
 	return cmd
 }

@@ -37,6 +37,20 @@ func (w *world) client(r *reach) (*server.Client, error) {
 	return w.remote(endpoint)
 }
 
+// ask opens the client of a verb that answers in words or in JSON, and closes it again.
+func (w *world) ask(at *reach, output string, call func(client *server.Client, asJSON bool) error) error {
+	asJSON, err := wantsJSON(output)
+	if err != nil {
+		return err
+	}
+	client, err := w.client(at)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return call(client, asJSON)
+}
+
 // remote is a client that signs with the AWS credentials.
 func (w *world) remote(endpoint string) (*server.Client, error) {
 	s, err := w.awsSettings()

@@ -34,26 +34,19 @@ while it is tried, red when it failed, grey without callbacks; v is the arrow of
 			w.undelivered(all)
 			return err
 		}
-		asJSON, err := wantsJSON(*output)
-		if err != nil {
-			return err
-		}
-		client, err := w.client(at)
-		if err != nil {
-			return err
-		}
-		defer client.Close()
-		all, err := client.SigfoxMessages(cmd.Context(), args[0], limit)
-		if err != nil {
-			return err
-		}
-		if asJSON {
-			return w.printJSON(map[string]any{"messages": append([]server.SigfoxMessage{}, all...)})
-		}
-		for i := range all {
-			w.printf("%s", messageText(&all[i]))
-		}
-		return nil
+		return w.ask(at, *output, func(client *server.Client, asJSON bool) error {
+			all, err := client.SigfoxMessages(cmd.Context(), args[0], limit)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return w.printJSON(map[string]any{"messages": append([]server.SigfoxMessage{}, all...)})
+			}
+			for i := range all {
+				w.printf("%s", messageText(&all[i]))
+			}
+			return nil
+		})
 	}
 	return cmd
 }

@@ -71,24 +71,17 @@ func newSigfoxStackShow(w *world) *cobra.Command {
 
 // withStack prints the stack that a call gives.
 func (w *world) withStack(cmd *cobra.Command, at *reach, output string, call func(context.Context, *server.Client) (*server.SigfoxStack, error)) error {
-	asJSON, err := wantsJSON(output)
-	if err != nil {
-		return err
-	}
-	client, err := w.client(at)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	s, err := call(cmd.Context(), client)
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		return w.printJSON(s)
-	}
-	w.printf("Stack %s: %s\n  ARNRole  %s\n  Topic    %s\n  Region   %s\n", s.Name, s.Status, s.ARNRole, s.Topic, s.Region)
-	return nil
+	return w.ask(at, output, func(client *server.Client, asJSON bool) error {
+		s, err := call(cmd.Context(), client)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return w.printJSON(s)
+		}
+		w.printf("Stack %s: %s\n  ARNRole  %s\n  Topic    %s\n  Region   %s\n", s.Name, s.Status, s.ARNRole, s.Topic, s.Region)
+		return nil
+	})
 }
 
 func newSigfoxStackDelete(w *world) *cobra.Command {

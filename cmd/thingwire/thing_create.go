@@ -32,20 +32,13 @@ The policy is a file with an AWS IoT policy document, or one of the built-in one
 	cmd.Flags().StringVar(&policy, "policy", "", "policy document, a file or a built-in name (default allow-everything)")
 	cmd.Flags().StringVar(&out, "out", ".", "folder for NAME.cert.pem, NAME.private.key and root-CA.pem")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		asJSON, err := wantsJSON(*output)
-		if err != nil {
-			return err
-		}
-		client, err := w.client(at)
-		if err != nil {
-			return err
-		}
-		defer client.Close()
-		want, err := newThingOf(args[0], policy)
-		if err != nil {
-			return err
-		}
-		return thingCreate(cmd.Context(), w, client, out, want, thingOutput{json: asJSON, warn: policy == ""})
+		return w.ask(at, *output, func(client *server.Client, asJSON bool) error {
+			want, err := newThingOf(args[0], policy)
+			if err != nil {
+				return err
+			}
+			return thingCreate(cmd.Context(), w, client, out, want, thingOutput{json: asJSON, warn: policy == ""})
+		})
 	}
 	return cmd
 }

@@ -23,16 +23,9 @@ func newThingList(w *world) *cobra.Command {
 	}
 	at, output := reachFlags(cmd), outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		asJSON, err := wantsJSON(*output)
-		if err != nil {
-			return err
-		}
-		client, err := w.client(at)
-		if err != nil {
-			return err
-		}
-		defer client.Close()
-		return thingList(cmd.Context(), w, client, asJSON)
+		return w.ask(at, *output, func(client *server.Client, asJSON bool) error {
+			return thingList(cmd.Context(), w, client, asJSON)
+		})
 	}
 	return cmd
 }

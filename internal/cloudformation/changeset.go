@@ -156,11 +156,7 @@ func (s *Stacks) rehearse(ctx context.Context, st *Stack, want desired, c *Chang
 // ChangeSets gives the change sets of a stack in the order of their names.
 func (s *Stacks) ChangeSets(ctx context.Context, st *Stack) ([]*ChangeSet, error) {
 	var sets []*ChangeSet
-	for d, err := range s.cfg.Store.List(ctx, setsBucket, uuidOf(st.ID)+"/", "", 0) {
-		if err != nil {
-			return nil, err
-		}
-		c, err := documents.Decode[ChangeSet](setsBucket, d)
+	for c, err := range documents.List[ChangeSet](ctx, s.cfg.Store, setsBucket, uuidOf(st.ID)+"/", "", 0) {
 		if err != nil {
 			return nil, err
 		}

@@ -185,11 +185,7 @@ func (s *Stacks) List(ctx context.Context, gone bool) ([]*Stack, error) {
 	}
 	var list []*Stack
 	for _, bucket := range buckets {
-		for d, err := range s.cfg.Store.List(ctx, bucket, "", "", 0) {
-			if err != nil {
-				return nil, err
-			}
-			st, err := documents.Decode[Stack](bucket, d)
+		for st, err := range documents.List[Stack](ctx, s.cfg.Store, bucket, "", "", 0) {
 			if err != nil {
 				return nil, err
 			}
@@ -206,11 +202,7 @@ func (s *Stacks) Events(ctx context.Context, nameOrID string) (*Stack, []Event, 
 		return nil, nil, err
 	}
 	events := make([]Event, 0, st.Events)
-	for d, err := range s.cfg.Store.List(ctx, eventsBucket, uuidOf(st.ID)+"/", "", 0) {
-		if err != nil {
-			return nil, nil, err
-		}
-		e, err := documents.Decode[Event](eventsBucket, d)
+	for e, err := range documents.List[Event](ctx, s.cfg.Store, eventsBucket, uuidOf(st.ID)+"/", "", 0) {
 		if err != nil {
 			return nil, nil, err
 		}

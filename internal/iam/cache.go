@@ -35,11 +35,16 @@ func (c *cache) get(id string) (known, bool) {
 }
 
 func (c *cache) keep(id string, k known, clock uint64) {
+	keepIn(c, c.keys, id, k, clock)
+}
+
+// keepIn keeps a value in one of the maps of a cache, if nothing has changed since clock.
+func keepIn[V any](c *cache, m map[string]V, key string, v V, clock uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.clock == clock {
-		makeRoom(c.keys)
-		c.keys[id] = k
+		makeRoom(m)
+		m[key] = v
 	}
 }
 
@@ -50,12 +55,7 @@ func (c *cache) principal(name string) *principal {
 }
 
 func (c *cache) keepPrincipal(p *principal, clock uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.clock == clock {
-		makeRoom(c.users)
-		c.users[userKey(p.name)] = p
-	}
+	keepIn(c, c.users, userKey(p.name), p, clock)
 }
 
 func (c *cache) role(name string) *principal {
@@ -65,12 +65,7 @@ func (c *cache) role(name string) *principal {
 }
 
 func (c *cache) keepRole(p *principal, clock uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.clock == clock {
-		makeRoom(c.roles)
-		c.roles[roleKey(p.name)] = p
-	}
+	keepIn(c, c.roles, roleKey(p.name), p, clock)
 }
 
 // makeRoom forgets at random what is too much.

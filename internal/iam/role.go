@@ -66,11 +66,7 @@ func (d *Directory) GetRole(ctx context.Context, name string) (*Role, error) {
 
 // ListRoles gives the roles whose path begins with a prefix in the order of their names. next is "" when nothing follows.
 func (d *Directory) ListRoles(ctx context.Context, pathPrefix string, p Page) (roles []*Role, next string, err error) {
-	for doc, err := range d.cfg.Store.List(ctx, rolesBucket, "", roleKey(p.After), 0) {
-		if err != nil {
-			return nil, "", err
-		}
-		r, err := documents.Decode[roleDoc](rolesBucket, doc)
+	for r, err := range documents.List[roleDoc](ctx, d.cfg.Store, rolesBucket, "", roleKey(p.After), 0) {
 		if err != nil {
 			return nil, "", err
 		}

@@ -65,11 +65,7 @@ func (d *Directory) ListUsers(ctx context.Context, p Page) (users []*User, next 
 	if p.Limit > 0 {
 		limit = p.Limit + 1 // one more, to know whether a page follows
 	}
-	for doc, err := range d.cfg.Store.List(ctx, usersBucket, "", userKey(p.After), limit) {
-		if err != nil {
-			return nil, "", err
-		}
-		u, err := documents.Decode[userDoc](usersBucket, doc)
+	for u, err := range documents.List[userDoc](ctx, d.cfg.Store, usersBucket, "", userKey(p.After), limit) {
 		if err != nil {
 			return nil, "", err
 		}

@@ -3,6 +3,7 @@ package documents
 import (
 	"context"
 	"encoding/json"
+	"iter"
 
 	"github.com/thingwire/thingwire/internal/fault"
 	"github.com/thingwire/thingwire/internal/store"
@@ -25,6 +26,22 @@ func Decode[T any](bucket string, d store.Doc) (*T, error) {
 		return nil, fault.Wrap(fault.Internal, err, "document %q of %s cannot be read", d.Key, bucket)
 	}
 	return v, nil
+}
+
+// List walks the documents of a bucket as store.Docs.List does, each read as a T. An error, also that of one document that
+// cannot be read, is the last thing yielded.
+func List[T any](ctx context.Context, s store.Docs, bucket, prefix, after string, limit int) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		for d, err := range s.List(ctx, bucket, prefix, after, limit) {
+			var v *T
+			if err == nil {
+				v, err = Decode[T](bucket, d)
+			}
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // Put is the write of v under a condition. It panics on what JSON cannot say, which is a mistake of the program.

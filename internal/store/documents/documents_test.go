@@ -119,3 +119,37 @@ func TestNewsJoinsWhatChangesTwice(t *testing.T) {
 		}
 	})
 }
+
+// A list ends with the first document that cannot be read, and may be left before.
+func TestList(t *testing.T) {
+	t.Parallel()
+	s := mem.New()
+	defer s.Close() //nolint:errcheck // in memory
+	ops := []store.DocOp{
+		documents.Put("lamps", "a/1", lamp{"red"}, store.Condition{}),
+		documents.Put("lamps", "a/2", lamp{"green"}, store.Condition{}),
+		{Bucket: "lamps", Key: "a/3", Value: []byte("{")},
+		documents.Put("lamps", "a/4", lamp{"blue"}, store.Condition{}),
+	}
+	if err := documents.Commit(s, ops...); err != nil {
+		t.Fatal(err)
+	}
+	var read []string
+	var failed error
+	for l, err := range documents.List[lamp](t.Context(), s, "lamps", "a/", "", 0) {
+		if err != nil {
+			failed = err
+			continue
+		}
+		read = append(read, l.Colour)
+	}
+	if !slices.Equal(read, []string{"red", "green"}) || !fault.Is(failed, fault.Internal) {
+		t.Errorf("read %v, then %v", read, failed)
+	}
+	for l, err := range documents.List[lamp](t.Context(), s, "lamps", "a/", "a/1", 0) {
+		if err != nil || l.Colour != "green" {
+			t.Errorf("behind the first is %+v, %v", l, err)
+		}
+		break
+	}
+}
